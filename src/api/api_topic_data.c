@@ -1,0 +1,422 @@
+#include "api/api_topic_data.h"
+
+#include "api/api_answer.h"
+#include "api/api_owner.h"
+#include "api/problem.h"
+#include "base/duration.h"
+#include "core/limits.h"
+#include "core/request.h"
+#include "subscriber/sub_sse.h"
+
+/* ---- stream ---- */
+
+/* Only the head of the stream: nobody begins to follow. */
+static void answer_stream_head(const struct api_call *call)
+{
+    static const struct http_field fields[] = {
+        {"Content-Type", {"text/event-stream", 17}},
+        {"Cache-Control", {"no-cache", 8}},
+        {NULL, {NULL, 0}},
+    };
+    struct errinfo ei = ERRINFO_INIT;
+
+    if (directory_find(call->sh, call->params[0]))
+        http_respond(call->r, 200, fields, STR_NONE);
+    else
+        problem_answer_err(call->r, err_set(&ei, E_NOT_FOUND, "there is no such topic"), &ei);
+}
+
+void api_topic_stream(const struct api_call *call)
+{
+    struct errinfo ei = ERRINFO_INIT;
+
+    if (call->r->method == HTTP_HEAD_) {
+        answer_stream_head(call);
+        return;
+    }
+    enum err err = sub_sse_open(call->r, call->sh, call->params[0], &ei);
+
+    if (err != E_OK)
+        problem_answer_err(call->r, err, &ei);
+}
+
+/* ---- snapshot ---- */
+
+struct snapshot_job {
+    struct api_job job;
+    struct topic_loader loader;
+    uint64_t seq;
+    int64_t changed_wall;
+    struct blob *document;
+};
+
+static void snapshot_free(struct api_job *j)
+{
+    struct snapshot_job *s = CONTAINER_OF(j, struct snapshot_job, job);
+
+    blob_unref(s->document);
+    free(s);
+}
+
+static void on_loaded(struct topic_loader *l, struct topic *t, enum err err,
+                      const struct errinfo *ei)
+{
+    struct snapshot_job *s = CONTAINER_OF(l, struct snapshot_job, loader);
+    struct api_job *j = &s->job;
+
+    if (err != E_OK) {
+        j->err = err_set(&j->info, err, "%s", err_text(ei, err));
+    } else if (!t->document) {
+        j->err =
+            err_set(&j->info, E_NOT_FOUND, "the topic \"%s\" has no document yet", t->conf->name);
+    } else {
+        s->document = blob_ref(t->document);
+        s->seq = t->seq;
+        s->changed_wall = t->changed_wall;
+    }
+    api_job_done(j);
+}
+
+static void snapshot_work(struct api_job *j, struct topic *t)
+{
+    struct snapshot_job *s = CONTAINER_OF(j, struct snapshot_job, job);
+
+    if (!t) {
+        j->err = err_set(&j->info, E_NOT_FOUND, "the topic was deleted");
+        api_job_done(j);
+        return;
+    }
+    s->loader.fn = on_loaded;
+    topic_load(t, &s->loader);
+}
+
+static void snapshot_answer(struct api_job *j, struct http_request *r)
+{
+    const struct snapshot_job *s = CONTAINER_OF(j, struct snapshot_job, job);
+    AUTO(buf_done) struct buf modified = BUF_INIT;
+    char etag[24];
+
+    snprintf(etag, sizeof etag, "\"%llu\"", (unsigned long long)s->seq);
+    clock_format_http(&modified, s->changed_wall);
+    const struct http_field fields[] = {
+        {"Content-Type", STR("application/json")},
+        {"ETag", str_of(etag)},
+        {"Last-Modified", buf_view(&modified)},
+        {"Cache-Control", STR("no-cache")},
+        {NULL, STR_NONE},
+    };
+    if (api_etag_matches(http_header(r, "If-None-Match"), str_of(etag)))
+        http_respond(r, 304, fields + 1, STR_NONE);
+    else
+        http_respond_blob(r, 200, fields, s->document);
+}
+
+void api_topic_snapshot(const struct api_call *call)
+{
+    struct snapshot_job *s = xcalloc(1, sizeof *s);
+
+    s->job =
+        (struct api_job){.work = snapshot_work, .answer = snapshot_answer, .free = snapshot_free};
+    api_on_owner(&s->job, call);
+}
+
+/* ---- events ---- */
+
+struct events_read {
+    struct store_read op;
+    struct http_request *r; /* NULL: the client left */
+    char topic_id[UUID_LEN + 1];
+};
+
+static void write_event(struct jwriter *w, const char *topic_id, const struct store_event *e)
+{
+    char id[UUID_LEN + 24];
+    char time[CLOCK_MS_LEN + 1];
+
+    snprintf(id, sizeof id, "%s#%llu", topic_id, (unsigned long long)e->seq);
+    clock_text_ms(time, e->time_wall);
+    jw_object(w);
+    jw_key(w, "id");
+    jw_strz(w, id);
+    jw_key(w, "type");
+    jw_strz(w, event_type_name((enum event_type)e->type));
+    jw_key(w, "time");
+    jw_strz(w, time);
+    jw_key(w, "data");
+    jw_raw(w, blob_view(e->body));
+    jw_object_end(w);
+}
+
+static void write_events(struct buf *b, const struct events_read *read)
+{
+    struct jwriter w = jw_begin(b);
+
+    jw_object(&w);
+    jw_key(&w, "items");
+    jw_array(&w);
+    for (size_t i = 0; i < read->op.count; i++)
+        write_event(&w, read->topic_id, &read->op.events[i]);
+    jw_array_end(&w);
+    jw_key(&w, "exact");
+    jw_bool(&w, read->op.exact);
+    jw_key(&w, "more");
+    jw_bool(&w, read->op.more);
+    jw_key(&w, "last");
+    jw_i64(&w, (int64_t)read->op.head);
+    jw_object_end(&w);
+    CHECK(jw_end(&w) == E_OK);
+}
+
+static void on_read(struct store_op *op)
+{
+    struct events_read *read = CONTAINER_OF(op, struct events_read, op.op);
+    AUTO(buf_done) struct buf body = BUF_INIT;
+
+    if (read->r)
+        read->r->on_abort = NULL;
+    if (read->r && op->err != E_OK) {
+        problem_answer_err(read->r, op->err, &op->info);
+    } else if (read->r) {
+        write_events(&body, read);
+        api_answer_json(read->r, 200, NULL, &body);
+    }
+    store_read_done(&read->op);
+    free(read);
+}
+
+static void on_read_abort(struct http_request *r)
+{
+    struct events_read *read = r->user;
+
+    read->r = NULL;
+}
+
+void api_topic_events(const struct api_call *call)
+{
+    const struct topic_conf *conf = directory_find(call->sh, call->params[0]);
+    struct http_request *r = call->r;
+    uint64_t after, limit;
+
+    if (!conf) {
+        api_answer_no_topic(r, call->params[0]);
+        return;
+    }
+    if (!api_query_number(r, "after", 0, INT64_MAX, 0, &after) ||
+        !api_query_number(r, "limit", 1, LIMIT_EVENTS_READ, 100, &limit))
+        return;
+    struct events_read *read = xcalloc(1, sizeof *read);
+    read->op = (struct store_read){.op = {.reply = call->sh->loop, .done = on_read},
+                                   .topic = conf->num,
+                                   .after = after,
+                                   .max_events = (size_t)limit,
+                                   .max_bytes = LIMIT_REPLAY_BYTES};
+    memcpy(read->topic_id, conf->id, sizeof read->topic_id);
+    read->r = r;
+    r->user = read;
+    r->on_abort = on_read_abort;
+    store_read(call->sh->engine->store, &read->op);
+}
+
+/* ---- jobs that answer with JSON made by the owner ---- */
+
+struct text_job {
+    struct api_job job;
+    int status;
+    struct buf body;
+};
+
+static void text_free(struct api_job *j)
+{
+    struct text_job *t = CONTAINER_OF(j, struct text_job, job);
+
+    buf_done(&t->body);
+    free(t);
+}
+
+static void text_answer(struct api_job *j, struct http_request *r)
+{
+    const struct text_job *t = CONTAINER_OF(j, struct text_job, job);
+
+    api_answer_json(r, t->status, NULL, &t->body);
+}
+
+static void start_text_job(const struct api_call *call, api_work_f *work, int status)
+{
+    struct text_job *t = xcalloc(1, sizeof *t);
+
+    t->job = (struct api_job){.work = work, .answer = text_answer, .free = text_free};
+    t->status = status;
+    api_on_owner(&t->job, call);
+}
+
+static void poll_work(struct api_job *j, struct topic *t)
+{
+    struct text_job *text = CONTAINER_OF(j, struct text_job, job);
+
+    if (!t)
+        j->err = err_set(&j->info, E_NOT_FOUND, "the topic was deleted");
+    else if (!poller_poll_now(&t->poller))
+        j->err = err_set(&j->info, E_CONFLICT, "the publisher of topic \"%s\" does not poll",
+                         t->conf->name);
+    else
+        buf_puts(&text->body, "{\"status\":\"accepted\"}");
+    api_job_done(j);
+}
+
+void api_topic_poll(const struct api_call *call)
+{
+    start_text_job(call, poll_work, 202);
+}
+
+/* ---- debug ---- */
+
+static void put_time(struct jwriter *w, const char *key, int64_t wall)
+{
+    char text[CLOCK_MS_LEN + 1];
+
+    jw_key(w, key);
+    if (wall == 0) {
+        jw_null(w);
+        return;
+    }
+    clock_text_ms(text, wall);
+    jw_strz(w, text);
+}
+
+static void put_duration(struct jwriter *w, const char *key, int64_t us)
+{
+    AUTO(buf_done) struct buf text = BUF_INIT;
+
+    duration_format(&text, MAX(us, 0));
+    jw_key(w, key);
+    jw_str(w, buf_view(&text));
+}
+
+static void put_i64(struct jwriter *w, const char *key, int64_t v)
+{
+    jw_key(w, key);
+    jw_i64(w, v);
+}
+
+static void put_poller(struct jwriter *w, const struct topic *t)
+{
+    const struct poller *p = &t->poller;
+    int64_t now = loop_now(t->shard->loop);
+
+    jw_object(w);
+    jw_key(w, "running");
+    jw_bool(w, p->running);
+    if (p->running)
+        put_duration(w, "nextIn", p->due - now);
+    if (p->not_before > now)
+        put_duration(w, "askedToWait", p->not_before - now);
+    put_i64(w, "runs", (int64_t)p->runs);
+    put_i64(w, "skipped", (int64_t)p->skipped);
+    if (p->request) {
+        jw_key(w, "step");
+        jw_strz(w, request_state_name(p->request->state));
+        put_i64(w, "attempt", p->request->attempt);
+        put_duration(w, "since", now - p->request->started);
+    }
+    jw_object_end(w);
+}
+
+static void put_error(struct jwriter *w, const struct event *error)
+{
+    AUTO(buf_done) struct buf text = BUF_INIT;
+
+    if (!error) {
+        jw_null(w);
+        return;
+    }
+    /* The body of an error event lacks its beginning: see core/event.h. */
+    buf_putc(&text, '{');
+    buf_str(&text, blob_view(error->body));
+    jw_raw(w, buf_view(&text));
+}
+
+static void put_outcome(struct jwriter *w, const struct topic_outcome *o)
+{
+    jw_object(w);
+    put_time(w, "started", o->started_wall);
+    put_duration(w, "took", o->took_us);
+    jw_key(w, "exit");
+    jw_strz(w, request_exit_name((enum request_exit)o->exit));
+    if (o->status)
+        put_i64(w, "status", o->status);
+    if (o->err) {
+        jw_key(w, "error");
+        jw_strz(w, err_row((enum err)o->err)->name);
+    }
+    jw_object_end(w);
+}
+
+/* The oldest first. */
+static void put_outcomes(struct jwriter *w, const struct topic *t)
+{
+    jw_array(w);
+    for (uint64_t i = 1; i <= TOPIC_OUTCOMES; i++) {
+        const struct topic_outcome *o = &t->outcomes[(t->poller.runs + i) % TOPIC_OUTCOMES];
+
+        if (o->started_wall)
+            put_outcome(w, o);
+    }
+    jw_array_end(w);
+}
+
+static void put_document(struct jwriter *w, const struct topic *t)
+{
+    static const char *const states[] = {"not loaded", "loading", "loaded"};
+
+    jw_object(w);
+    jw_key(w, "state");
+    jw_strz(w, states[t->load]);
+    if (t->document)
+        put_i64(w, "bytes", (int64_t)t->document->len);
+    put_i64(w, "patchesSinceCheckpoint", t->patch_count);
+    jw_object_end(w);
+}
+
+static void write_debug(struct buf *b, const struct topic *t)
+{
+    struct jwriter w = jw_begin(b);
+
+    jw_object(&w);
+    jw_key(&w, "id");
+    jw_strz(&w, t->conf->id);
+    jw_key(&w, "name");
+    jw_strz(&w, t->conf->name);
+    put_i64(&w, "loop", t->shard->index);
+    put_i64(&w, "sequence", (int64_t)t->seq);
+    put_time(&w, "changed", t->changed_wall);
+    put_time(&w, "checked", t->checked_wall);
+    put_i64(&w, "loopsWithChannels", __builtin_popcountll(t->hub_mask));
+    jw_key(&w, "committing");
+    jw_bool(&w, t->commit != NULL);
+    jw_key(&w, "document");
+    put_document(&w, t);
+    jw_key(&w, "poller");
+    put_poller(&w, t);
+    jw_key(&w, "error");
+    put_error(&w, t->error);
+    jw_key(&w, "lastPolls");
+    put_outcomes(&w, t);
+    jw_object_end(&w);
+    CHECK(jw_end(&w) == E_OK);
+}
+
+static void debug_work(struct api_job *j, struct topic *t)
+{
+    struct text_job *text = CONTAINER_OF(j, struct text_job, job);
+
+    if (t)
+        write_debug(&text->body, t);
+    else
+        j->err = err_set(&j->info, E_NOT_FOUND, "the topic was deleted");
+    api_job_done(j);
+}
+
+void api_topic_debug(const struct api_call *call)
+{
+    start_text_job(call, debug_work, 200);
+}

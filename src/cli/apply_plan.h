@@ -1,0 +1,21 @@
+/*
+ * What has to be done so that a server's topics equal those in files.
+ */
+#ifndef CLI_APPLY_PLAN_H
+#define CLI_APPLY_PLAN_H
+
+#include "cli/client.h"
+
+struct plan;
+
+/* prune: topics of the server that are in no file are to be deleted. */
+struct plan *plan_new(bool prune);
+void plan_free(struct plan *p);
+/* Take the topics of a file in. Prints faults; returns a status of command.h. */
+int plan_add_file(struct plan *p, const char *path);
+/* Look what the server has. */
+MUST_USE enum err plan_compare(struct plan *p, struct client *c, struct errinfo *ei);
+/* Print each step and, unless dry_run, do it. Returns a status of command.h. */
+int plan_carry_out(struct plan *p, struct client *c, bool dry_run);
+
+#endif

@@ -1,0 +1,213 @@
+#include "cli/client.h"
+
+#include "io/fetch.h"
+
+#define ANSWER_MAX ((size_t)80 << 20)
+#define ANSWER_TIMEOUT_US (60 * US_PER_S)
+#define PAGE_SIZE 1000
+
+struct client {
+    char *server; /* without a slash at the end */
+    struct loop *loop;
+    struct egress *egress;
+    struct fetcher *fetcher;
+    struct fetch_target *target;
+};
+
+/* One call under way. */
+struct waiting {
+    struct client *client;
+    struct client_answer answer;
+    enum err err;
+    struct errinfo info;
+};
+
+enum err client_new(const char *server, struct client **ret, struct errinfo *ei)
+{
+    AUTO(client_freep) struct client *c = xcalloc(1, sizeof *c);
+    struct fetcher_conf conf;
+    struct str base = str_of(server ? server : getenv("POLLCAST_SERVER"));
+
+    if (base.n == 0)
+        base = STR("http://127.0.0.1:8080");
+    while (str_ends(base, STR("/")))
+        base.n--;
+    c->server = str_dup(base);
+    c->loop = loop_new(0);
+    /* The user chose the server: no address is out of bounds. */
+    enum err err = egress_new(false, NULL, 0, &c->egress, ei);
+    if (err != E_OK)
+        return err;
+    fetcher_conf_default(&conf);
+    c->fetcher = fetcher_new(c->loop, &conf, c->egress);
+    c->target = fetch_target_new(base, ei);
+    if (!c->target)
+        return err_prefix(ei, E_INVALID, "server %s", c->server);
+    *ret = TAKE(c);
+    return E_OK;
+}
+
+void client_free(struct client *c)
+{
+    if (!c)
+        return;
+    fetch_target_free(c->target);
+    fetcher_free(c->fetcher);
+    egress_unref(c->egress);
+    loop_free(c->loop);
+    free(c->server);
+    free(c);
+}
+
+const char *client_server(const struct client *c)
+{
+    return c->server;
+}
+
+void client_answer_done(struct client_answer *a)
+{
+    jdoc_free(TAKE(a->doc));
+    buf_done(&a->body);
+}
+
+static void on_done(const struct fetch_result *res, void *arg)
+{
+    struct waiting *w = arg;
+
+    w->err = res->err;
+    w->info = res->info;
+    w->answer.status = res->status;
+    if (res->err == E_OK && buf_try_append(&w->answer.body, res->body.p, res->body.n) != E_OK)
+        w->err = err_set(&w->info, E_LIMIT, "the answer is over %zu bytes", ANSWER_MAX);
+    loop_stop(w->client->loop);
+}
+
+enum err client_call(struct client *c, const char *method, const char *path, struct str body,
+                     struct client_answer *ret, struct errinfo *ei)
+{
+    static const struct str headers[] = {
+        {"Accept: application/json", 24},
+        {"Content-Type: application/json", 30},
+    };
+    AUTO_FREE char *url = xasprintf("%s%s", c->server, path);
+    struct waiting w = {.client = c, .answer.body = BUF_INIT_MAX(ANSWER_MAX), .info = ERRINFO_INIT};
+    const struct fetch_params params = {
+        .method = method,
+        .url = str_of(url),
+        .body = body,
+        .headers = headers,
+        .header_count = body.p ? 2 : 1,
+        .deadline = clock_now() + ANSWER_TIMEOUT_US,
+        .max_bytes = ANSWER_MAX,
+    };
+
+    fetch_start(c->fetcher, c->target, &params, on_done, &w);
+    loop_run(c->loop);
+    if (w.err != E_OK) {
+        client_answer_done(&w.answer);
+        return err_set(ei, w.err,
+                       "no answer from %s (%s): does the server run there? `pollcast serve` starts "
+                       "one, --server URL or POLLCAST_SERVER names another",
+                       c->server, err_text(&w.info, w.err));
+    }
+    if (w.answer.body.len &&
+        jdoc_parse(buf_view(&w.answer.body), NULL, &w.answer.doc, NULL) != E_OK)
+        w.answer.doc = NULL;
+    *ret = w.answer;
+    return E_OK;
+}
+
+static enum err error_of_status(int status)
+{
+    return status == 404 ? E_NOT_FOUND : status == 409 ? E_EXISTS : E_INVALID;
+}
+
+/* All errors of an answer in the API's shape, a line each after the first. */
+static void put_errors(const jval *errors, struct buf *b)
+{
+    struct jiter it = jiter_of(errors);
+
+    while (jiter_next(&it)) {
+        struct str at = jv_str(jv_getz(jv_getz(it.value, "source"), "pointer"));
+        struct str detail = jv_str(jv_getz(it.value, "detail"));
+
+        if (it.index > 0)
+            buf_puts(b, "\n  ");
+        if (at.n)
+            buf_printf(b, "%.*s: ", STR_ARG(at));
+        buf_str(b, detail.n ? detail : jv_str(jv_getz(it.value, "title")));
+    }
+}
+
+static enum err refusal(const struct client *c, const struct client_answer *a, struct errinfo *ei)
+{
+    AUTO(buf_done) struct buf b = BUF_INIT;
+
+    put_errors(jv_getz(jdoc_root(a->doc), "errors"), &b);
+    if (b.len == 0)
+        buf_printf(&b, "%s answers %d, which is not how pollcast answers: is it the right server?",
+                   c->server, a->status);
+    return err_set(ei, error_of_status(a->status), "%s", buf_cstr(&b));
+}
+
+enum err client_ask(struct client *c, const char *method, const char *path, struct str body,
+                    struct client_answer *ret, struct errinfo *ei)
+{
+    struct client_answer a;
+    enum err err = client_call(c, method, path, body, &a, ei);
+
+    if (err != E_OK)
+        return err;
+    if (a.status / 100 != 2) {
+        err = refusal(c, &a, ei);
+        client_answer_done(&a);
+        return err;
+    }
+    *ret = a;
+    return E_OK;
+}
+
+void client_path_part(struct buf *b, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char ch = (unsigned char)s.p[i];
+        bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
+                     (ch >= '0' && ch <= '9') || strchr("-._~", ch);
+
+        if (plain && ch)
+            buf_putc(b, (char)ch);
+        else
+            buf_printf(b, "%%%02X", ch);
+    }
+}
+
+enum err client_topic(struct client *c, const char *id_or_name, struct client_answer *ret,
+                      struct errinfo *ei)
+{
+    AUTO(buf_done) struct buf path = BUF_INIT;
+
+    buf_puts(&path, CLIENT_TOPICS "/");
+    client_path_part(&path, str_of(id_or_name));
+    return client_ask(c, "GET", buf_cstr(&path), STR_NONE, ret, ei);
+}
+
+enum err client_each_topic(struct client *c, client_topic_f *fn, void *arg, struct errinfo *ei)
+{
+    size_t count = PAGE_SIZE;
+
+    for (unsigned page = 1; count == PAGE_SIZE; page++) {
+        AUTO_FREE char *path = xasprintf(CLIENT_TOPICS "?page=%u&pageSize=%d", page, PAGE_SIZE);
+        AUTO(client_answer_done) struct client_answer a = {0};
+        enum err err = client_ask(c, "GET", path, STR_NONE, &a, ei);
+        struct jiter it = jiter_of(jv_getz(jdoc_root(a.doc), "items"));
+
+        count = 0;
+        while (err == E_OK && jiter_next(&it)) {
+            count++;
+            err = fn(it.value, arg, ei);
+        }
+        if (err != E_OK)
+            return err;
+    }
+    return E_OK;
+}

@@ -1,0 +1,51 @@
+/*
+ * A client of the server's API for commands: asks and waits for the answer. It has a loop of its
+ * own that runs while it waits, on the caller's thread.
+ */
+#ifndef CLI_CLIENT_H
+#define CLI_CLIENT_H
+
+#include "base/buf.h"
+#include "json/value.h"
+
+struct client;
+
+#define CLIENT_TOPICS "/streams/hub/api/v1/topics"
+
+/* server: base URL; NULL: $POLLCAST_SERVER, else http://127.0.0.1:8080. E_INVALID. */
+MUST_USE enum err client_new(const char *server, struct client **ret, struct errinfo *ei);
+void client_free(struct client *c);
+static inline void client_freep(struct client **c)
+{
+    client_free(*c);
+    *c = NULL;
+}
+const char *client_server(const struct client *c);
+
+struct client_answer {
+    int status;
+    struct buf body;
+    struct jdoc *doc; /* of the body; NULL: it is no JSON */
+};
+void client_answer_done(struct client_answer *a);
+
+/* body (p NULL: none) is JSON. Any HTTP answer is E_OK; otherwise ei names the server and says what
+ * to look at. */
+MUST_USE enum err client_call(struct client *c, const char *method, const char *path,
+                              struct str body, struct client_answer *ret, struct errinfo *ei);
+/* The same for an answer that must be of status 2xx: any other is an error (E_NOT_FOUND for 404,
+ * E_EXISTS for 409, else E_INVALID), whose text is what the server says. */
+MUST_USE enum err client_ask(struct client *c, const char *method, const char *path,
+                             struct str body, struct client_answer *ret, struct errinfo *ei);
+
+/* A topic by id or name; the answer's document is the topic. */
+MUST_USE enum err client_topic(struct client *c, const char *id_or_name, struct client_answer *ret,
+                               struct errinfo *ei);
+/* All topics, page by page. */
+typedef enum err client_topic_f(const jval *topic, void *arg, struct errinfo *ei);
+MUST_USE enum err client_each_topic(struct client *c, client_topic_f *fn, void *arg,
+                                    struct errinfo *ei);
+/* Append a name as a part of a path, percent-encoded (RFC 3986 §2.1). */
+void client_path_part(struct buf *b, struct str s);
+
+#endif

@@ -1,0 +1,311 @@
+/*
+ * pollcast tail: follows one URL without a server. The whole engine runs in this process, with one
+ * topic and a data directory that goes when it ends; what it says is read back as a stream.
+ */
+#include <ftw.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "api/problem.h"
+#include "base/log.h"
+#include "base/trace.h"
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/sse_client.h"
+#include "cli/tail_print.h"
+#include "core/engine.h"
+#include "core/mode.h"
+
+#define LOCAL "127.0.0.1"
+
+static const char help[] =
+    "usage: pollcast tail URL [OPTIONS]\n"
+    "\n"
+    "Polls a URL and prints its JSON, then every change as it comes. Needs no server and leaves\n"
+    "nothing behind. Ctrl-C ends it.\n"
+    "\n"
+    "examples:\n"
+    "  pollcast tail http://127.0.0.1:9000/prices\n"
+    "  pollcast tail https://example.com/api/items --every PT10S --pointer /items --key id\n"
+    "  pollcast tail http://127.0.0.1:9000/prices -H 'Authorization: Bearer abc'\n"
+    "  pollcast tail http://127.0.0.1:9000/prices --json --count 2 | jq .data\n"
+    "\n"
+    "exit status: 0 ended by Ctrl-C or --count, 1 the last of --count events was an error,\n"
+    "2 it could not start\n"
+    "\n"
+    "options:\n"
+    "  --every DURATION   time between polls, PT0.1S to P7D (PT5S)\n"
+    "  --pointer POINTER  the part of the document to follow, such as /items\n"
+    "  --key NAME         member that identifies the elements of arrays (else guessed)\n"
+    "  --mode MODE        snapshot-patch: the document, then differences (the default);\n"
+    "                     snapshot-only: the whole document at each change\n"
+    "  -H 'NAME: VALUE'   header field to send; may be repeated\n"
+    "  --count N          end after N events\n"
+    "  --json             one line of JSON per event: {\"time\",\"event\",\"id\",\"data\"}\n"
+    "  --trace AREAS      trace areas of the program; `pollcast help serve` lists them\n";
+
+struct tail {
+    const char *url, *every, *pointer, *key, *mode, *count_text, *trace;
+    struct option_list headers;
+    bool json;
+    uint64_t count; /* 0: no end */
+    sigset_t while_waiting;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig)
+{
+    (void)sig;
+    interrupted = 1;
+}
+
+/* ---- the topic ---- */
+
+static bool write_headers(struct jwriter *w, const struct option_list *headers)
+{
+    jw_object(w);
+    for (size_t i = 0; i < headers->count; i++) {
+        struct str value = str_of(headers->items[i]);
+        struct str name = str_trim(str_split(&value, ':'));
+
+        if (!value.p || name.n == 0) {
+            command_fail("tail: -H \"%s\": expected 'Name: value'", headers->items[i]);
+            return false;
+        }
+        jw_key_str(w, name);
+        jw_str(w, str_trim(value));
+    }
+    jw_object_end(w);
+    return true;
+}
+
+static void write_text(struct jwriter *w, const char *key, const char *value)
+{
+    if (!value)
+        return;
+    jw_key(w, key);
+    jw_strz(w, value);
+}
+
+/* False after saying what is wrong. */
+static bool write_topic(const struct tail *t, struct buf *b)
+{
+    struct jwriter w = jw_begin(b);
+
+    jw_object(&w);
+    write_text(&w, "name", "tail");
+    jw_key(&w, "publisher");
+    jw_object(&w);
+    write_text(&w, "type", "http-poller");
+    jw_key(&w, "alwaysOn");
+    jw_bool(&w, true);
+    jw_key(&w, "config");
+    jw_object(&w);
+    write_text(&w, "url", t->url);
+    write_text(&w, "pollingPeriod", t->every);
+    write_text(&w, "payloadPointer", t->pointer);
+    write_text(&w, "arrayKey", t->key);
+    if (t->headers.count) {
+        jw_key(&w, "headers");
+        if (!write_headers(&w, &t->headers))
+            return false;
+    }
+    jw_object_end(&w);
+    jw_object_end(&w);
+    jw_object_end(&w);
+    return jw_end(&w) == E_OK;
+}
+
+static enum err make_topic(const char *address, const struct buf *topic, struct errinfo *ei)
+{
+    AUTO(client_freep) struct client *c = NULL;
+    AUTO(client_answer_done) struct client_answer a = {0};
+    AUTO_FREE char *server = xasprintf("http://%s", address);
+    enum err err = client_new(server, &c, ei);
+
+    return err == E_OK ? client_ask(c, "POST", CLIENT_TOPICS, buf_view(topic), &a, ei) : err;
+}
+
+/* ---- events ---- */
+
+static int print_events(const struct tail *t, struct sse_client *stream)
+{
+    AUTO(sse_event_done) struct sse_event e = {0};
+    struct errinfo ei = ERRINFO_INIT;
+    const struct tail_style style = tail_style_make(t->json);
+    uint64_t seen = 0;
+
+    while (!interrupted) {
+        enum err err = sse_client_next(stream, &t->while_waiting, &e, &ei);
+
+        if (err == E_CANCELLED)
+            break;
+        if (err != E_OK)
+            return command_fail("tail: %s", err_text(&ei, err));
+        tail_print(&style, &e, stdout);
+        if (fflush(stdout) != 0)
+            return STATUS_OK; /* the reader has seen enough */
+        if (++seen == t->count)
+            return str_eqz(buf_view(&e.type), "error") ? STATUS_NO : STATUS_OK;
+    }
+    return STATUS_OK;
+}
+
+static int follow(const struct tail *t, struct engine *engine, const struct buf *topic)
+{
+    AUTO(sse_client_closep) struct sse_client *stream = NULL;
+    AUTO_FREE char *path =
+        xasprintf("/streams/subscribers/sse/api/v1/topics/tail?mode=%s", t->mode);
+    char address[ADDRESS_TEXT_MAX];
+    struct errinfo ei = ERRINFO_INIT;
+    struct address parsed;
+    enum err err;
+
+    engine_address(engine, address);
+    err = address_parse(str_of(address), &parsed, &ei);
+    if (err == E_OK)
+        err = make_topic(address, topic, &ei);
+    if (err == E_OK)
+        err = sse_client_open(LOCAL, parsed.port, path, &stream, &ei);
+    if (err != E_OK)
+        return command_fail("tail: %s", err_text(&ei, err));
+    return print_events(t, stream);
+}
+
+/* ---- the engine ---- */
+
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static char *make_directory(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    char *path = xasprintf("%s/pollcast-tail-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+
+    if (mkdtemp(path))
+        return path;
+    free(path);
+    return NULL;
+}
+
+/* Nothing has to outlive the process, and the machine is the user's own. */
+static void set_conf(struct conf *c, char *directory)
+{
+    conf_init(c);
+    free(c->listen);
+    c->listen = xstrdup(LOCAL ":0");
+    free(c->data);
+    c->data = xstrdup(directory);
+    c->loops = 1;
+    c->drain_us = 0;
+    c->store_sync_normal = true;
+    c->poll_min_period_us = 100 * US_PER_MS;
+    c->poll_max_period_us = 7 * US_PER_DAY;
+    c->payload_max_bytes = INT64_C(64) << 20;
+}
+
+/* Ctrl-C is taken only while the stream is waited for, so that it is never missed. */
+static void take_signals(struct tail *t)
+{
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, &t->while_waiting);
+    sigdelset(&t->while_waiting, SIGINT);
+    sigdelset(&t->while_waiting, SIGTERM);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static int run_engine(struct tail *t, const struct buf *topic)
+{
+    AUTO_FREE char *directory = make_directory();
+    struct errinfo ei = ERRINFO_INIT;
+    struct engine *engine;
+    struct conf conf;
+    int status;
+
+    if (!directory)
+        return command_fail("tail: a temporary directory cannot be made; set TMPDIR");
+    set_conf(&conf, directory);
+    conf_set_current(&conf);
+    take_signals(t);
+    enum err err = engine_start(&conf, api_handle, problem_http_body, &engine, &ei);
+    if (err == E_OK) {
+        status = follow(t, engine, topic);
+        engine_stop(engine);
+    } else {
+        status = command_fail("tail: %s", err_text(&ei, err));
+    }
+    nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    conf_set_current(NULL);
+    conf_done(&conf);
+    return status;
+}
+
+static int start(struct tail *t)
+{
+    AUTO(buf_done) struct buf topic = BUF_INIT;
+    struct errinfo ei = ERRINFO_INIT;
+    enum mode mode = MODE_SNAPSHOT_PATCH;
+
+    if (t->mode &&
+        (!mode_parse(str_of(t->mode), &mode) || !(mode_allowed(PAYLOAD_SNAPSHOT) & MODE_BIT(mode))))
+        return command_fail("tail: --mode \"%s\": expected snapshot-patch or snapshot-only",
+                            t->mode);
+    t->mode = mode_name(mode);
+    if (t->count_text && (!str_to_u64(str_of(t->count_text), UINT64_MAX, &t->count) || !t->count))
+        return command_fail("tail: --count \"%s\": expected a number from 1", t->count_text);
+    if (t->trace && trace_set(str_of(t->trace), &ei) != E_OK)
+        return command_fail("tail: --trace: %s", err_text(&ei, E_INVALID));
+    if (!write_topic(t, &topic))
+        return STATUS_FAULT;
+    log_set(LOG_ERROR, LOG_LOGFMT);
+    return run_engine(t, &topic);
+}
+
+static int run(int argc, char **argv)
+{
+    struct tail t = {.every = "PT5S"};
+    const struct option options[] = {
+        {.name = "--every", .value = &t.every},
+        {.name = "--pointer", .value = &t.pointer},
+        {.name = "--key", .value = &t.key},
+        {.name = "--mode", .value = &t.mode},
+        {.name = "--header", .alias = "-H", .list = &t.headers},
+        {.name = "--count", .value = &t.count_text},
+        {.name = "--trace", .value = &t.trace},
+        {.name = "--json", .flag = &t.json},
+    };
+    int status;
+
+    argc = options_take(options, ARRAY_LEN(options), argc, argv);
+    if (argc < 0)
+        status = STATUS_FAULT;
+    else if (argc != 2)
+        status = command_fail(argc < 2 ? "tail: which URL? `pollcast tail http://…`"
+                                       : "tail: one URL at a time");
+    else {
+        t.url = argv[1];
+        status = start(&t);
+    }
+    option_list_done(&t.headers);
+    return status;
+}
+
+const struct command command_tail = {
+    .name = "tail",
+    .summary = "Follow one URL, without a server",
+    .help = help,
+    .run = run,
+};

@@ -1,0 +1,31 @@
+#include "core/change.h"
+
+#include "base/trace.h"
+#include "core/limits.h"
+#include "json/diff.h"
+
+void change_find(struct str before, const jval *after, size_t after_bytes,
+                 const struct change_conf *conf, struct change *ret)
+{
+    AUTO(jdoc_freep) struct jdoc *old = NULL;
+    AUTO(buf_done) struct buf patch = BUF_INIT;
+    struct jdiff_result res = {0};
+    struct jdiff_options opt = {
+        .array_key = str_of(conf->array_key),
+        .allow_move = conf->allow_move,
+        .max_ops = LIMIT_DIFF_OPS,
+        .max_bytes = after_bytes,
+        .max_us = LIMIT_DIFF_US,
+    };
+
+    *ret = (struct change){0};
+    /* Old bytes are our own writing: they parse, or the store is damaged and the whole is sent. */
+    if (jdoc_parse(before, NULL, &old, NULL) != E_OK)
+        return;
+    jdiff(jdoc_root(old), after, &opt, &patch, &res);
+    trace(diff, "%zu ops, %zu bytes of patch, %zu of document%s%s", res.ops, patch.len, after_bytes,
+          res.equal ? ", equal" : "", res.over ? ", over" : "");
+    ret->equal = res.equal;
+    if (!res.equal && !res.over)
+        ret->patch = blob_of_buf(&patch);
+}

@@ -1,0 +1,131 @@
+#include "core/event.h"
+
+#include "base/clock.h"
+#include "io/sse_frame.h"
+
+const char *event_type_name(enum event_type t)
+{
+    switch (t) {
+    case EVENT_SNAPSHOT:
+        return "snapshot";
+    case EVENT_PATCH:
+        return "patch";
+    case EVENT_EVENT:
+        return "event";
+    case EVENT_ERROR:
+        return "error";
+    }
+    panic("event type %d", (int)t);
+}
+
+const char *event_category(int code)
+{
+    switch (code / 10000) {
+    case 4:
+        return "subscription";
+    case 6:
+        return "topic";
+    case 7:
+        return "publication";
+    default:
+        return "server";
+    }
+}
+
+static struct event *event_alloc(enum event_type type, int64_t time_wall, struct buf *head)
+{
+    struct event *e = xcalloc(1, sizeof *e);
+
+    CHECK(head->len <= EVENT_HEAD_MAX);
+    atomic_init(&e->refs, 1);
+    e->type = type;
+    e->time_wall = time_wall;
+    memcpy(e->head, head->p, head->len);
+    e->head_len = (uint8_t)head->len;
+    return e;
+}
+
+struct event *event_new(const char *topic_id, enum event_type type, uint64_t seq, int64_t time_wall,
+                        struct blob *body)
+{
+    AUTO(buf_done) struct buf head = BUF_INIT;
+    char id[EVENT_ID_MAX + 1];
+
+    event_id_make(id, topic_id, seq);
+    sse_frame_head(&head, str_of(id), event_type_name(type));
+
+    struct event *e = event_alloc(type, time_wall, &head);
+    e->seq = seq;
+    e->body = blob_ref(body);
+    return e;
+}
+
+struct event *event_new_error(int code, struct str message, int64_t time_wall, unsigned retry_ms)
+{
+    AUTO(buf_done) struct buf head = BUF_INIT;
+    AUTO(buf_done) struct buf body = BUF_INIT;
+    char time[CLOCK_MS_LEN + 1];
+
+    clock_text_ms(time, time_wall);
+    if (retry_ms)
+        buf_printf(&head, "retry: %u\n", retry_ms);
+    sse_frame_head(&head, STR_NONE, event_type_name(EVENT_ERROR));
+    buf_printf(&head, "{\"datetime\":\"%s\",", time);
+    buf_printf(&body, "\"code\":%d,\"category\":\"%s\",\"message\":", code, event_category(code));
+    buf_json_str(&body, message);
+    buf_putc(&body, '}');
+
+    struct event *e = event_alloc(EVENT_ERROR, time_wall, &head);
+    e->error_code = code;
+    e->body = blob_of_buf(&body);
+    return e;
+}
+
+struct event *event_ref(struct event *e)
+{
+    unsigned was = atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+
+    CHECK(was > 0 && was < UINT32_MAX);
+    return e;
+}
+
+void event_unref(struct event *e)
+{
+    if (!e)
+        return;
+
+    unsigned was = atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel);
+
+    CHECK(was > 0);
+    if (was > 1)
+        return;
+    blob_unref(e->body);
+    free(e);
+}
+
+size_t event_size(const struct event *e)
+{
+    return sizeof *e + sizeof *e->body + e->body->len;
+}
+
+void event_id_make(char ret[EVENT_ID_MAX + 1], const char *topic_id, uint64_t seq)
+{
+    snprintf(ret, EVENT_ID_MAX + 1, "%s#%llu", topic_id, (unsigned long long)seq);
+}
+
+enum err event_id_parse(struct str s, const char *topic_id, uint64_t *ret_seq, struct errinfo *ei)
+{
+    size_t hash = str_find(s, '#');
+    struct str topic = str_make(s.p, hash);
+    struct str number = hash < s.n ? str_drop(s, hash + 1) : STR_NONE;
+    uint64_t seq;
+
+    if (!uuid_is_valid(topic) || !str_to_u64(number, UINT64_MAX, &seq) || number.p[0] == '0')
+        return err_set(ei, E_INVALID,
+                       "the last event id is not of the form <topic id>#<number from 1>");
+    if (!str_case_eqz(topic, topic_id))
+        return err_set(ei, E_INVALID, "the last event id is of another topic: %.*s",
+                       STR_ARG(topic));
+    *ret_seq = seq;
+    return E_OK;
+}

@@ -1,0 +1,69 @@
+/*
+ * An event: one committed change of a topic, immutable and counted, shared by loops. It is made by
+ * the topic's owner before the commit and published after it.
+ *
+ * The SSE frame of an event is its head, the body and SSE_FRAME_TAIL, written from where they are:
+ * the body is never copied. (Other encodings are made once and kept here, too.) An error's frame
+ * has the subscription id of its reader between head and body.
+ *
+ * The document after an event travels beside it, not in it: events are small and kept by the
+ * hundred, documents may be large and only the newest is wanted for long.
+ */
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include <stdatomic.h>
+
+#include "base/blob.h"
+#include "base/rand.h"
+#include "store/store.h"
+
+enum event_type {
+    EVENT_SNAPSHOT = STORE_SNAPSHOT,
+    EVENT_PATCH = STORE_PATCH,
+    EVENT_EVENT = STORE_EVENT,
+    EVENT_ERROR = 100, /* not journaled: tells channels that something failed */
+};
+
+#define EVENT_HEAD_MAX 96
+
+struct event {
+    atomic_uint refs;
+    enum event_type type;
+    uint64_t seq;      /* 0 for EVENT_ERROR */
+    int64_t time_wall; /* when it was committed, microseconds */
+    struct blob *body; /* one line of JSON; of an error: the rest of it, from "code" on */
+    int error_code;
+    uint8_t head_len;
+    char head[EVENT_HEAD_MAX]; /* "id: <topic>#<seq>\nevent: patch\ndata: " */
+};
+
+/* Takes a reference of its own to body. topic_id: UUID text. */
+struct event *event_new(const char *topic_id, enum event_type type, uint64_t seq, int64_t time_wall,
+                        struct blob *body);
+/* Error for subscribers: channel code and message; the channel adds its subscription id.
+ * retry_ms: also tells the client when to reconnect; 0: does not. */
+struct event *event_new_error(int code, struct str message, int64_t time_wall, unsigned retry_ms);
+struct event *event_ref(struct event *e);
+void event_unref(struct event *e);
+static inline void event_unrefp(struct event **e)
+{
+    event_unref(*e);
+    *e = NULL;
+}
+/* "snapshot", "patch", "event", "error". */
+const char *event_type_name(enum event_type t);
+/* "subscription", "server", "topic", "publication": by the code's first digit. */
+const char *event_category(int code);
+/* Bytes of memory it keeps alive. */
+size_t event_size(const struct event *e);
+
+#define EVENT_ID_MAX (UUID_LEN + 1 + 20)
+/* "<topic>#<seq>", NUL-terminated. */
+void event_id_make(char ret[EVENT_ID_MAX + 1], const char *topic_id, uint64_t seq);
+/* "<uuid>#<seq>": E_INVALID if not of this form or of another topic (ei says which). The UUID in
+ * any case; seq from 1, without leading zeros. */
+MUST_USE enum err event_id_parse(struct str s, const char *topic_id, uint64_t *ret_seq,
+                                 struct errinfo *ei);
+
+#endif

@@ -1,0 +1,306 @@
+/*
+ * Life of hubs and what the owner tells them. A hub is owned by its shard (hub_list) and goes by
+ * the linger timer, with the last channel of a deleted topic, or with the shard.
+ */
+#include "core/hub.h"
+
+#include "base/clock.h"
+#include "base/trace.h"
+#include "core/channel.h"
+#include "core/channel_replay.h"
+#include "core/hub_mail.h"
+#include "core/shard.h"
+#include "io/sse_frame.h"
+
+/* A page that is loaded again must not stop and start the poller. */
+#define LINGER_US (2 * US_PER_S)
+
+/* ---- life ---- */
+
+static void status_clear(struct topic_status *st)
+{
+    blob_unrefp(&st->document);
+    event_unrefp(&st->error);
+}
+
+static void hub_free(void *p)
+{
+    struct hub *h = p;
+
+    status_clear(&h->status);
+    event_unref(h->whole);
+    blob_unref(h->beat);
+    hub_ring_clear(&h->ring, 0);
+    topic_conf_unref(h->conf);
+    free(h);
+}
+
+/* Nothing points to it any more but perhaps the caller. */
+static void hub_remove(struct hub *h)
+{
+    CHECK(h->channel_count == 0);
+    if (!h->closing)
+        map_remove(&h->shard->hubs, str_of(h->conf->id));
+    list_remove(&h->all_link);
+    list_remove(&h->dirty_link);
+    timer_clear(h->shard->loop, &h->linger);
+    replay_hub_gone(h);
+    loop_bury(h->shard->loop, h, hub_free);
+}
+
+static void set_linger(struct hub *h)
+{
+    timer_set(h->shard->loop, &h->linger, loop_now(h->shard->loop) + LINGER_US);
+}
+
+static void on_linger(struct timer *t, void *arg)
+{
+    struct hub *h = arg;
+
+    (void)t;
+    if (!h->ready) {
+        set_linger(h);
+        return;
+    }
+    trace(hub, "%s: goes", h->conf->name);
+    hub_post_detach(h->shard, h->conf->id);
+    hub_remove(h);
+}
+
+static struct hub *hub_new(struct shard *sh, struct topic_conf *conf)
+{
+    struct hub *h = xcalloc(1, sizeof *h);
+
+    h->shard = sh;
+    h->conf = topic_conf_ref(conf);
+    for (int i = 0; i < HUB_LISTS; i++)
+        list_init(&h->lists[i]);
+    list_init(&h->replays);
+    timer_init(&h->linger, on_linger, h);
+    list_append(&sh->hub_list, &h->all_link);
+    map_put(&sh->hubs, str_of(conf->id), h);
+    return h;
+}
+
+struct hub *hub_find(struct shard *sh, const char *topic_id)
+{
+    return map_get(&sh->hubs, str_of(topic_id));
+}
+
+struct hub *hub_get(struct shard *sh, struct topic_conf *conf)
+{
+    struct hub *h = hub_find(sh, conf->id);
+
+    if (h)
+        return h;
+    h = hub_new(sh, conf);
+    trace(hub, "%s: comes", conf->name);
+    set_linger(h);
+    hub_post_attach(sh, conf->id);
+    return h;
+}
+
+void hub_free_all(struct shard *sh)
+{
+    hub_drain_stop(sh);
+    LIST_EACH_SAFE (n, &sh->hub_list) {
+        struct hub *h = LIST_ITEM(n, struct hub, all_link);
+        if (h->channel_count == 0) {
+            hub_remove(h);
+            continue;
+        }
+        /* The last channel of a closing hub takes it away. */
+        bool closing = h->closing;
+        for (int i = 0; i < HUB_LISTS; i++) {
+            LIST_EACH_SAFE (c, &h->lists[i])
+                channel_close(LIST_ITEM(c, struct channel, link));
+        }
+        if (!closing)
+            hub_remove(h);
+    }
+}
+
+/* ---- for channels ---- */
+
+void hub_add_channel(struct hub *h, bool wants_whole)
+{
+    h->channel_count++;
+    h->whole_wanted += wants_whole;
+    timer_clear(h->shard->loop, &h->linger);
+}
+
+void hub_drop_channel(struct hub *h, bool wants_whole)
+{
+    h->channel_count--;
+    h->whole_wanted -= wants_whole;
+    if (h->channel_count > 0)
+        return;
+    if (h->closing)
+        hub_remove(h);
+    else
+        set_linger(h);
+}
+
+void hub_wake(struct hub *h)
+{
+    if (!list_empty(&h->lists[HUB_DUE]) && !list_linked(&h->dirty_link))
+        list_append(&h->shard->dirty_hubs, &h->dirty_link);
+}
+
+struct event *hub_whole(struct hub *h)
+{
+    const struct topic_status *st = &h->status;
+
+    if (!h->whole && st->document)
+        h->whole = event_new(h->conf->id, EVENT_SNAPSHOT, st->seq, st->changed_wall, st->document);
+    return h->whole;
+}
+
+struct blob *hub_beat(struct hub *h)
+{
+    const struct topic_status *st = &h->status;
+
+    if (h->beat)
+        return h->beat;
+
+    AUTO(buf_done) struct buf text = BUF_INIT;
+    AUTO(buf_done) struct buf line = BUF_INIT;
+    char changed[CLOCK_MS_LEN + 1], checked[CLOCK_MS_LEN + 1];
+    clock_text_ms(changed, st->changed_wall);
+    clock_text_ms(checked, st->checked_wall);
+    if (st->changed_wall)
+        buf_printf(&text, "unchanged since %s", changed);
+    else
+        buf_puts(&text, "nothing yet");
+    if (st->checked_wall)
+        buf_printf(&text, " checked %s", checked);
+    sse_comment(&line, buf_view(&text));
+    h->beat = blob_of_buf(&line);
+    return h->beat;
+}
+
+/* ---- what the owner says ---- */
+
+static void set_document(struct hub *h, uint64_t seq, int64_t changed_wall, struct blob *document)
+{
+    struct topic_status *st = &h->status;
+
+    blob_unref(st->document);
+    st->document = document ? blob_ref(document) : NULL;
+    st->seq = seq;
+    st->changed_wall = changed_wall;
+    event_unrefp(&h->whole);
+    blob_unrefp(&h->beat);
+}
+
+static void set_checked(struct hub *h, int64_t checked_wall)
+{
+    h->status.checked_wall = checked_wall;
+    blob_unrefp(&h->beat);
+}
+
+static void set_error(struct hub *h, struct event *error)
+{
+    event_unref(h->status.error);
+    h->status.error = error ? event_ref(error) : NULL;
+}
+
+/* One that has to read the journal goes on waiting, on the same list. */
+static void start_all(struct hub *h)
+{
+    struct list batch, *n;
+
+    list_init(&batch);
+    list_splice(&batch, &h->lists[HUB_WAITING]);
+    while ((n = list_pop(&batch)))
+        channel_start(LIST_ITEM(n, struct channel, link));
+}
+
+void hub_attached(struct hub *h, const struct topic_status *st)
+{
+    bool again = h->ready;
+
+    if (h->closing)
+        return;
+    set_checked(h, st->checked_wall);
+    set_error(h, st->error);
+    /* Answered twice (a hub went and came while the first answer was on its way): what it has is
+     * whole, unless the second answer knows of more. */
+    if (again && st->seq <= h->status.seq)
+        return;
+    set_document(h, st->seq, st->changed_wall, st->document);
+    hub_ring_clear(&h->ring, st->seq);
+    h->ready = true;
+    trace(hub, "%s: attached at %llu", h->conf->name, (unsigned long long)st->seq);
+    if (again) {
+        list_splice(&h->lists[HUB_DUE], &h->lists[HUB_CURRENT]);
+    } else {
+        start_all(h);
+    }
+    hub_wake(h);
+}
+
+void hub_publish(struct hub *h, struct event *e, struct blob *document)
+{
+    struct event *whole = NULL;
+
+    if (!h->ready || h->closing)
+        return;
+    if (e->type == EVENT_ERROR) {
+        set_error(h, e);
+    } else {
+        /* Sent before the answer to the attach, which covers it. */
+        if (e->seq <= h->status.seq)
+            return;
+        set_error(h, NULL);
+        set_document(h, e->seq, e->time_wall, document);
+        set_checked(h, MAX(h->status.checked_wall, e->time_wall));
+        if (e->type == EVENT_SNAPSHOT)
+            h->whole = event_ref(e);
+        if (h->whole_wanted)
+            whole = hub_whole(h);
+    }
+    hub_ring_push(&h->ring, e, whole);
+    list_splice(&h->lists[HUB_DUE], &h->lists[HUB_CURRENT]);
+    hub_wake(h);
+}
+
+void hub_checked(struct hub *h, int64_t checked_wall)
+{
+    set_checked(h, checked_wall);
+    set_error(h, NULL);
+}
+
+void hub_conf_changed(struct hub *h, struct topic_conf *conf)
+{
+    struct topic_conf *was = h->conf;
+
+    h->conf = topic_conf_ref(conf);
+    topic_conf_unref(was);
+    for (int i = 0; i < HUB_ENDING; i++) {
+        LIST_EACH_SAFE (n, &h->lists[i]) {
+            struct channel *c = LIST_ITEM(n, struct channel, link);
+            if (!(conf->sse_modes & MODE_BIT(c->mode)))
+                channel_fail(c, 40000, STR("the mode is not allowed any more"));
+        }
+    }
+}
+
+void hub_topic_deleted(struct hub *h)
+{
+    if (h->closing)
+        return;
+    trace(hub, "%s: the topic was deleted", h->conf->name);
+    h->closing = true;
+    map_remove(&h->shard->hubs, str_of(h->conf->id));
+    if (h->channel_count == 0) {
+        hub_remove(h);
+        return;
+    }
+    struct event *e = event_new_error(40404, STR("the topic was deleted"), clock_now_wall(), 0);
+    for (int i = 0; i < HUB_ENDING; i++) {
+        LIST_EACH_SAFE (n, &h->lists[i])
+            channel_end(LIST_ITEM(n, struct channel, link), e);
+    }
+    event_unref(e);
+}

@@ -1,0 +1,129 @@
+/*
+ * A hub: fan-out of one topic's events to the channels of one loop. The owner loop of the topic
+ * posts each committed event, one reference, to the loops that have a hub for it; the hub keeps a
+ * ring of recent events and its channels are cursors into it.
+ *
+ * A hub comes with the first channel of its topic on the loop and goes a little after the last, and
+ * not before the owner has answered: so every answer meets the hub that asked. A channel's state is
+ * the list of its hub that it is on.
+ */
+#ifndef CORE_HUB_H
+#define CORE_HUB_H
+
+#include "base/list.h"
+#include "core/event.h"
+#include "core/topic_conf.h"
+
+struct shard;
+struct channel;
+
+/* What a topic says of itself to a hub when the hub is attached and when it changes. */
+struct topic_status {
+    uint64_t seq;          /* of the last event (after any leap); 0: none yet */
+    int64_t changed_wall;  /* of the last event */
+    int64_t checked_wall;  /* last successful poll */
+    struct blob *document; /* today's; NULL: none yet (or payload type event) */
+    struct event *error;   /* NULL while it works */
+};
+
+struct hub_slot {
+    struct event *event;
+    struct event *whole; /* as told to snapshot-only channels; NULL: not kept */
+};
+
+/* Recent events, oldest first: those with ordinals [first, next) are at slots[ordinal & (cap - 1)].
+ * No memory before the first event. */
+struct hub_ring {
+    struct hub_slot *slots;
+    size_t cap;
+    uint64_t first, next;
+    uint64_t whole_first; /* slots before it have lost their whole */
+    uint64_t base_seq;    /* seq of the topic before the first event here */
+    size_t bytes, whole_bytes;
+};
+
+enum hub_list {
+    HUB_WAITING, /* for the owner's answer or for the journal */
+    HUB_CURRENT, /* has all; in the order in which they last wrote */
+    HUB_DUE,     /* something to write */
+    HUB_STALLED, /* the socket takes no more; in the order in which they last wrote */
+    HUB_ENDING,  /* all is said and FIN sent */
+    HUB_LISTS
+};
+
+struct hub {
+    struct shard *shard;
+    struct topic_conf *conf;
+    struct list all_link; /* on shard->hub_list */
+    struct list dirty_link;
+    bool ready;   /* the owner has answered */
+    bool closing; /* the topic was deleted: not in shard->hubs any more */
+    struct topic_status status;
+    struct event *whole; /* status.document as an event, made when first wanted */
+    struct blob *beat;   /* text of heartbeats, made when first wanted */
+    struct hub_ring ring;
+    struct list lists[HUB_LISTS]; /* of struct channel */
+    struct list replays;          /* of struct replay */
+    size_t channel_count;
+    size_t whole_wanted; /* of them, in mode snapshot-only */
+    struct timer linger;
+};
+
+/* The hub of the topic on this loop; made (and the owner asked) when there is none. */
+struct hub *hub_get(struct shard *sh, struct topic_conf *conf);
+struct hub *hub_find(struct shard *sh, const char *topic_id);
+
+/* ---- for channels ---- */
+
+void hub_add_channel(struct hub *h, bool wants_whole);
+/* The last one starts the linger. The channel is on no list any more. */
+void hub_drop_channel(struct hub *h, bool wants_whole);
+/* Something is due. */
+void hub_wake(struct hub *h);
+/* Today's document as a snapshot event, borrowed; NULL if there is none. */
+struct event *hub_whole(struct hub *h);
+/* ": unchanged since … checked …", borrowed. */
+struct blob *hub_beat(struct hub *h);
+
+/* hub_ring.c */
+void hub_ring_push(struct hub_ring *r, struct event *e, struct event *whole);
+/* Drop all and free the memory; every cursor into it has fallen out. */
+void hub_ring_clear(struct hub_ring *r, uint64_t base_seq);
+static inline struct hub_slot *hub_ring_at(const struct hub_ring *r, uint64_t ordinal)
+{
+    return &r->slots[ordinal & (r->cap - 1)];
+}
+/* Ordinal of what follows seq; false if seq is no point of the ring. */
+bool hub_ring_find(const struct hub_ring *r, uint64_t seq, uint64_t *ret);
+/* Ordinal of the first event after seq; false if the ring does not reach back so far. */
+bool hub_ring_after(const struct hub_ring *r, uint64_t seq, uint64_t *ret);
+
+/* ---- what the owner says, in order, on the hub's loop ---- */
+
+/* The answer to the attach. Takes references of its own. */
+void hub_attached(struct hub *h, const struct topic_status *st);
+/* A committed event and the document after it, or an error (document NULL). Takes references. */
+void hub_publish(struct hub *h, struct event *e, struct blob *document);
+/* The topic was checked and is unchanged, or works again. */
+void hub_checked(struct hub *h, int64_t checked_wall);
+/* Settings changed: channels whose mode is not allowed any more end. Takes a reference. */
+void hub_conf_changed(struct hub *h, struct topic_conf *conf);
+/* The topic was deleted: channels get error 40404 and close. The hub goes with the last. */
+void hub_topic_deleted(struct hub *h);
+
+/* ---- called by the shard ---- */
+
+/* LOOP_STEP_FLUSH: write what is due, bounded; true when more is left. */
+bool hub_flush_all(struct shard *sh);
+/* Heartbeats and slow readers; a few times per heartbeat period. */
+void hub_tick_all(struct shard *sh, int64_t now);
+/* Shutdown: tell all channels and close them, spread over `over_us`. */
+void hub_drain_all(struct shard *sh, int64_t over_us);
+/* Channels still open on this loop. */
+size_t hub_channels(const struct shard *sh);
+/* Close all channels at once and free all hubs. */
+void hub_free_all(struct shard *sh);
+/* hub_turn.c; ends a drain under way. */
+void hub_drain_stop(struct shard *sh);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * Limits on what comes from outside: every size, count and time that is not a setting has its
+ * number here, and only here.
+ */
+#ifndef CORE_LIMITS_H
+#define CORE_LIMITS_H
+
+#define LIMIT_URL_BYTES (8 * 1024)
+#define LIMIT_TOPIC_NAME 255
+#define LIMIT_TOPIC_BYTES (256 * 1024)  /* a topic's JSON */
+#define LIMIT_HEADERS 64                /* configured header fields of a publisher */
+#define LIMIT_HEADERS_BYTES (16 * 1024) /* their names and values together */
+#define LIMIT_REDIRECTS 5
+#define LIMIT_RETRIES 100
+#define LIMIT_RETRY_AFTER_S (24 * 3600) /* longer waits asked by a source are cut to this */
+#define LIMIT_JSON_DEPTH 512
+#define LIMIT_JSON_NODES (4 * 1000 * 1000)
+#define LIMIT_DIFF_OPS 20000
+#define LIMIT_DIFF_US 50000
+
+#define LIMIT_RING_EVENTS 256          /* recent events a hub keeps */
+#define LIMIT_RING_BYTES (1024 * 1024) /* and their bytes, unless one event alone is larger */
+#define LIMIT_REPLAY_EVENTS 1000       /* a resume longer than this gets a snapshot instead */
+#define LIMIT_REPLAY_BYTES (1024 * 1024)
+#define LIMIT_CHANNEL_IOV 64
+#define LIMIT_FLUSH_WRITES 512 /* channel writes in one loop turn */
+
+#define LIMIT_PAGE_SIZE 1000
+#define LIMIT_EVENTS_READ 1000
+#define LIMIT_POLL_REQUESTS 20 /* kept per topic for GET …/debug */
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * From the body of an answer to a payload: decode, parse, select. Pure.
+ */
+#ifndef CORE_PAYLOAD_H
+#define CORE_PAYLOAD_H
+
+#include "json/value.h"
+
+struct payload {
+    struct jdoc *doc;
+    const jval *value; /* of doc: the part that payloadPointer selects, or all */
+    struct buf text;   /* minified JSON of value */
+};
+
+void payload_done(struct payload *p);
+
+/*
+ * body: as sent; coding: its Content-Encoding (p NULL: none). pointer: payloadPointer (p NULL: all).
+ * Errors: E_POLL_SIZE over max_bytes (of the plain text), E_POLL_FORMAT not decodable, not UTF-8
+ * JSON, too deep, too many values, or the pointer selects nothing; ei says where.
+ */
+MUST_USE enum err payload_make(struct str body, struct str coding, struct str pointer,
+                               size_t max_bytes, struct payload *ret, struct errinfo *ei);
+
+#endif

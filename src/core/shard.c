@@ -1,0 +1,134 @@
+#include "core/shard.h"
+
+#include "core/hub.h"
+#include "core/poller.h"
+#include "core/topic.h"
+
+/* Saved states lag behind at most this much after a crash. */
+#define SAVE_PERIOD_US (5 * US_PER_S)
+
+static bool on_commit_step(void *arg)
+{
+    return topic_commit_all(arg);
+}
+
+static bool on_flush_step(void *arg)
+{
+    return hub_flush_all(arg);
+}
+
+/* Heartbeats need to be looked at more often than they are due, or silence could last twice as
+ * long as promised. */
+static void on_tick(struct timer *t, void *arg)
+{
+    struct shard *sh = arg;
+    int64_t now = loop_now(sh->loop);
+
+    hub_tick_all(sh, now);
+    timer_set(sh->loop, t, now + sh->engine->conf->sse_heartbeat_us / 4);
+}
+
+static void on_save(struct timer *t, void *arg)
+{
+    struct shard *sh = arg;
+
+    topic_save_states(sh);
+    timer_set(sh->loop, t, loop_now(sh->loop) + SAVE_PERIOD_US);
+}
+
+struct shard *shard_new(struct engine *e, unsigned index)
+{
+    struct shard *sh = xcalloc(1, sizeof *sh);
+    struct fetcher_conf fc;
+
+    sh->engine = e;
+    sh->index = index;
+    sh->loop = loop_new(index);
+    loop_set_user(sh->loop, sh);
+    list_init(&sh->dirty_hubs);
+    list_init(&sh->commits);
+    list_init(&sh->dirty_states);
+    list_init(&sh->hub_list);
+    fetcher_conf_default(&fc);
+    fc.per_host = (unsigned)e->conf->poll_per_host;
+    fc.max_connections = (unsigned)e->conf->poll_max_connections;
+    fc.connect_timeout_us = e->conf->poll_connect_timeout_us;
+    fc.low_speed_us = e->conf->poll_low_speed_us;
+    if (e->conf->poll_ca_file && e->conf->poll_ca_file[0])
+        fc.ca_file = e->conf->poll_ca_file;
+    sh->fetcher = fetcher_new(sh->loop, &fc, e->egress);
+    loop_set_step(sh->loop, LOOP_STEP_COMMIT, on_commit_step, sh);
+    loop_set_step(sh->loop, LOOP_STEP_FLUSH, on_flush_step, sh);
+    timer_init(&sh->tick, on_tick, sh);
+    timer_init(&sh->save, on_save, sh);
+    timer_set(sh->loop, &sh->tick, clock_now() + e->conf->sse_heartbeat_us / 4);
+    timer_set(sh->loop, &sh->save, clock_now() + SAVE_PERIOD_US);
+    return sh;
+}
+
+void shard_stop_polls(struct shard *sh)
+{
+    struct topic *t;
+
+    for (size_t i = 0; (t = map_next(&sh->topics, &i));)
+        poller_update(&t->poller);
+    topic_save_states(sh);
+}
+
+void shard_start_polls(struct shard *sh)
+{
+    struct topic *t;
+
+    for (size_t i = 0; (t = map_next(&sh->topics, &i));)
+        poller_update(&t->poller);
+}
+
+static struct topic *any_topic(struct shard *sh)
+{
+    size_t i = 0;
+
+    return map_next(&sh->topics, &i);
+}
+
+static struct topic_conf *any_conf(struct shard *sh)
+{
+    size_t i = 0;
+
+    return map_next(&sh->by_id, &i);
+}
+
+void shard_free(struct shard *sh)
+{
+    struct topic *t;
+    struct topic_conf *c;
+
+    if (!sh)
+        return;
+    http_server_free(sh->server);
+    hub_free_all(sh);
+    while ((t = any_topic(sh)))
+        topic_close(t);
+    fetcher_free(sh->fetcher);
+    while ((c = any_conf(sh)))
+        directory_remove(sh, c->id);
+    timer_clear(sh->loop, &sh->tick);
+    timer_clear(sh->loop, &sh->save);
+    loop_free(sh->loop);
+    map_done(&sh->topics);
+    map_done(&sh->hubs);
+    map_done(&sh->by_id);
+    map_done(&sh->by_name);
+    free(sh);
+}
+
+struct shard *shard_current(void)
+{
+    struct loop *l = loop_current();
+
+    return l ? loop_user(l) : NULL;
+}
+
+struct shard *shard_owner(struct engine *e, const char *topic_id)
+{
+    return e->shards[hash64_seed(topic_id, UUID_LEN, 1) % e->shard_count];
+}

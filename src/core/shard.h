@@ -1,0 +1,81 @@
+/*
+ * What one loop holds: its fetcher, its listener, the topics it owns, its hubs, and its copy of the
+ * directory of all topics. And the engine: what all loops share (store, settings, each other).
+ *
+ * The directory is the same on every loop: a map from id and from name to the current conf. A
+ * change is stored first, then posted to all loops; the caller is answered when all have it.
+ */
+#ifndef CORE_SHARD_H
+#define CORE_SHARD_H
+
+#include "base/map.h"
+#include "core/conf.h"
+#include "core/topic_conf.h"
+#include "io/fetch.h"
+#include "io/http_server.h"
+#include "store/store.h"
+
+struct topic;
+
+struct engine {
+    const struct conf *conf;
+    struct store *store;
+    struct egress *egress;
+    unsigned shard_count;
+    struct shard *shards[LOOPS_MAX];
+    int64_t started_wall;
+    _Atomic(int) stage; /* enum engine_stage */
+};
+enum engine_stage { ENGINE_STARTING, ENGINE_READY, ENGINE_DRAINING };
+
+struct shard {
+    struct engine *engine;
+    struct loop *loop;
+    unsigned index;
+    struct fetcher *fetcher;
+    struct http_server *server;
+    struct map by_id; /* → struct topic_conf *, one reference for both maps */
+    struct map by_name;
+    struct map topics; /* id → struct topic *, owned here */
+    struct map hubs;   /* id → struct hub * */
+    struct list dirty_hubs;
+    struct list commits;      /* of this turn, for LOOP_STEP_COMMIT */
+    struct list dirty_states; /* topics whose saved state is to be written lazily */
+    struct timer save;
+    struct list hub_list;    /* all hubs, those of deleted topics too */
+    struct hub_drain *drain; /* shutdown: see hub_drain_all() */
+    struct timer tick;
+};
+
+/* With its loop and fetcher; the listener is set by the engine. */
+struct shard *shard_new(struct engine *e, unsigned index);
+/* On its loop: start the pollers that should run; stop those that should not (all, once the engine
+ * drains) and commit what they have to save. */
+void shard_start_polls(struct shard *sh);
+void shard_stop_polls(struct shard *sh);
+void shard_free(struct shard *sh);
+/* The shard of this thread. */
+struct shard *shard_current(void);
+/* The one that owns the topic. */
+struct shard *shard_owner(struct engine *e, const char *topic_id);
+
+/* ---- directory ---- */
+
+/* Borrowed until the end of the turn; NULL if none. A UUID is looked up as an id first. */
+struct topic_conf *directory_find(struct shard *sh, struct str id_or_name);
+struct topic_conf *directory_find_id(struct shard *sh, struct str id);
+/* Put (or replace) without telling anybody: start-up and the receiving end of a change. */
+void directory_put(struct shard *sh, struct topic_conf *c);
+void directory_remove(struct shard *sh, const char *id);
+
+/* Store a new or changed conf (was NULL: new) and make it current on all loops. done runs on this
+ * loop when every loop has it; err E_EXISTS: the name is taken; E_CONFLICT: changed meanwhile.
+ * Takes a reference of its own. */
+typedef void directory_done_f(void *arg, enum err err, const struct errinfo *ei,
+                              struct topic_conf *now);
+void directory_store(struct shard *sh, struct topic_conf *c, const struct topic_conf *was,
+                     directory_done_f *done, void *arg);
+/* Delete; channels close, the poller stops. */
+void directory_delete(struct shard *sh, struct topic_conf *c, directory_done_f *done, void *arg);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * A topic at run time, on the loop that owns it: its poller, today's document, its sequence, and
+ * which loops have hubs for it. Made at start-up or when the topic is created.
+ *
+ * What is durable changes only by topic_commit(): events, document, checkpoint and the processor's
+ * saved state together. At most one commit of a topic is under way.
+ */
+#ifndef CORE_TOPIC_H
+#define CORE_TOPIC_H
+
+#include "base/hash.h"
+#include "core/event.h"
+#include "core/hub_mail.h"
+#include "core/poller.h"
+#include "core/shard.h"
+
+#define TOPIC_MAGIC 0x70436f54u
+
+enum topic_load { TOPIC_UNLOADED, TOPIC_LOADING, TOPIC_LOADED };
+
+/* The other loops and this one that have a hub for the topic. */
+#define TOPIC_EACH_HUB(t, to)                                                                      \
+    for (unsigned i_ = 0; i_ < (t)->shard->engine->shard_count; i_++)                              \
+        for (struct shard *to = (t)->hub_mask >> i_ & 1 ? (t)->shard->engine->shards[i_] : NULL;   \
+             to; to = NULL)
+
+struct topic_loader;
+typedef void topic_loaded_f(struct topic_loader *l, struct topic *t, enum err err,
+                            const struct errinfo *ei);
+struct topic_loader {
+    struct list link;
+    topic_loaded_f *fn;
+};
+
+/* One line of GET …/debug: how a run ended. */
+struct topic_outcome {
+    int64_t started_wall;
+    uint32_t took_us;
+    uint16_t status; /* HTTP */
+    uint8_t exit;    /* enum request_exit */
+    uint8_t err;     /* enum err */
+};
+#define TOPIC_OUTCOMES 8
+
+struct topic {
+    unsigned magic;
+    struct shard *shard;
+    struct topic_conf *conf;
+    /* durable, as of the last commit */
+    uint64_t seq;
+    int64_t changed_wall;
+    struct blob *document; /* NULL: none yet, or not loaded */
+    struct blob *saved;    /* the processor's state as stored; until the processor starts */
+    enum topic_load load;
+    struct list loaders;           /* who waits for the document */
+    struct topic_load_op *load_op; /* under way */
+    /* since the last checkpoint */
+    size_t patch_bytes;
+    unsigned patch_count;
+    /* poll outcome */
+    int64_t checked_wall; /* last success */
+    struct event *error;  /* NULL while it works */
+    /* who follows */
+    uint64_t hub_mask;    /* bit per loop with a hub */
+    uint64_t asking_mask; /* of them, those not answered yet: the document is being loaded */
+    struct topic_loader attach_loader;
+    int64_t told_checked; /* when hubs were last told that a check found nothing new */
+    unsigned durable_subscribers;
+    struct poller poller;
+    struct topic_commit *commit; /* under way */
+    struct list state_link;      /* on shard->dirty_states: written lazily */
+    bool deleted;
+    struct topic_outcome outcomes[TOPIC_OUTCOMES]; /* of run number n at n % TOPIC_OUTCOMES */
+};
+
+struct topic *topic_new(struct shard *sh, struct topic_conf *conf, const struct store_head *head);
+/* Stop its poller, cut its ties; freed when nothing of it is under way. */
+void topic_delete(struct topic *t);
+/* The same at shutdown: the topic stays, only its run time ends. */
+void topic_close(struct topic *t);
+struct topic *topic_find(struct shard *sh, const char *id);
+void topic_conf_changed(struct topic *t, struct topic_conf *conf);
+
+/* ---- who follows ---- */
+
+/* From a loop that made a hub: the owner answers with hub_attached() there. */
+void topic_attach_hub(struct topic *t, struct shard *to);
+void topic_detach_hub(struct topic *t, struct shard *from);
+bool topic_is_followed(const struct topic *t);
+
+/* ---- the document ---- */
+
+/* Calls back when the document is in memory and no commit is under way (at once when that is so);
+ * E_OK also when there is none. */
+void topic_load(struct topic *t, struct topic_loader *l);
+/* For topic_commit.c: a commit ended. */
+void topic_run_loaders(struct topic *t, enum err err, const struct errinfo *ei);
+
+/* ---- change ---- */
+
+struct topic_commit;
+typedef void topic_committed_f(void *arg, enum err err, const struct errinfo *ei);
+/* Publish a new document: compare with today's, make the event, commit, publish to hubs, call back.
+ * Returns false when it is equal by value: no event, and done is not called. text: the minified
+ * JSON of value. The document is loaded, no commit is under way. */
+bool topic_publish_document(struct topic *t, const jval *value, struct buf *text,
+                            topic_committed_f *done, void *arg);
+/* Whoever published (arg of the commit) is gone: the commit goes on, its done is not called. */
+void topic_forget_commit(struct topic *t, const void *arg);
+/* A successful poll, published or with nothing new: the topic works, and this was its time. */
+void topic_checked(struct topic *t, int64_t now_wall);
+/* The poll failed for good: tells channels when the topic begins to fail or the code changes. */
+void topic_failed(struct topic *t, enum err err, const struct errinfo *ei);
+/* The topic is going: what is under way ends without it. */
+void topic_orphan_commit(struct topic *t);
+/* Its saved state is to be written lazily. */
+void topic_state_changed(struct topic *t);
+/* The processor's durable state goes into the topic before the processor stops, and back. */
+void topic_keep_state(struct topic *t);
+void topic_restore_state(struct topic *t);
+/* LOOP_STEP_COMMIT: hand this turn's commits to the store. */
+bool topic_commit_all(struct shard *sh);
+/* Commit saved states that changed without an event. */
+void topic_save_states(struct shard *sh);
+void topic_status_get(const struct topic *t, struct topic_status *ret);
+
+#endif
