@@ -10,7 +10,7 @@ NINJA := ninja -C
 .PHONY: all demo check deps deps-check style san san-address san-thread bench fuzz clean install
 
 all: deps $(BUILD)/build.ninja
-	@$(NINJA) $(BUILD)
+	@$(NINJA) $(BUILD) src/pollcast
 	@ln -sfn $(notdir $(BUILD))/src/pollcast build/pollcast
 
 deps:
@@ -43,7 +43,7 @@ build/san-address/build.ninja: SETUP += -Db_sanitize=address,undefined -Db_lunde
 build/san-thread/build.ninja: SETUP += -Db_sanitize=thread -Db_lundef=false
 
 san-address san-thread: san-%: deps build/san-%/build.ninja
-	@$(NINJA) build/$@ all meson-test-prereq
+	@$(NINJA) build/$@ src/pollcast meson-test-prereq
 	@ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
 	$(FIXED) tests/tools/run build/$@

@@ -4,7 +4,9 @@
  * (user and system, from the scheduler) per delivery. Of the daemon's time, what the polls cost is
  * taken off: measured in each round at a second daemon with the same topics and no channels.
  *
- *   bench_fanout [ROUNDS]      POLLCAST in the environment names the daemon
+ *   bench_fanout [ROUNDS [PART]]      PART: only the lines whose name contains it
+ *
+ * POLLCAST in the environment names the daemon.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -410,6 +412,7 @@ static void run_latency(bool stuck)
 int main(int argc, char **argv)
 {
     unsigned rounds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : ROUNDS;
+    const char *part = argc > 2 ? argv[2] : "";
     struct rlimit limit;
 
     signal(SIGPIPE, SIG_IGN);
@@ -420,8 +423,12 @@ int main(int argc, char **argv)
     printf("1 KB events, one loop, medians of %u rounds\n", rounds);
     printf("%-18s %8s %8s %7s %9s %12s\n", "", "us each", "bare", "factor", "us a poll",
            "bytes a chan");
-    for (size_t i = 0; i < ARRAY_LEN(scenarios); i++)
-        run_scenario(&scenarios[i], rounds);
+    for (size_t i = 0; i < ARRAY_LEN(scenarios); i++) {
+        if (strstr(scenarios[i].name, part))
+            run_scenario(&scenarios[i], rounds);
+    }
+    if (!strstr(crowd.name, part))
+        return 0;
     printf("\nfrom the source's answer to each of 1000 readers, ms\n");
     printf("%-18s %8s %8s %8s\n", "", "median", "p99", "max");
     run_latency(false);

@@ -12,14 +12,14 @@ import readline from 'node:readline';
 import { startDaemon } from '../live/lib/daemon.js';
 
 const build = process.argv[2];
-const rounds = Number(process.argv[3] ?? 3);
+const rounds = Number(process.argv[3] ?? 2);
 const topics = Number(process.argv[4] ?? 10_000);
 const hosts = 100;
 const warmMs = 4000;
 const measuredMs = 5000;
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK']));
 
-const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function startOrigin() {
@@ -71,11 +71,11 @@ function p99(before, after, name) {
   return Number(buckets.find(([, v]) => v >= 0.99 * total)[0]) * 1000;
 }
 
-async function runDaemon(origin, conditional) {
+async function runDaemon(origin) {
   const daemon = await startDaemon({ args: ['--loops', '2'] });
   const idle = daemon.memory();
   const began = Date.now();
-  await createAll(daemon, origin, conditional);
+  await createAll(daemon, origin);
   const createMs = Date.now() - began;
   await sleep(warmMs);
   const before = await metrics(daemon);
@@ -102,7 +102,7 @@ async function runDaemon(origin, conditional) {
 
 function runBare() {
   const line = '10000 a second, 100 hosts, 304';
-  const text = execFileSync(path.join(build, 'tests/bench/bench_poll'), ['1', line, 'bare'], { encoding: 'utf8' });
+  const text = execFileSync(path.join(build, 'tests/bench/bench_poll'), ['1', line], { encoding: 'utf8' });
   return Number(text.split('\n').find((l) => l.startsWith(line)).slice(line.length).trim().split(/\s+/)[0]);
 }
 

@@ -140,7 +140,8 @@ static void expect_word(const struct http_case *hc, struct client *c, struct str
         return;
     }
     bool bodyless = str_starts(word, STR("HEAD:"));
-    long status = strtol(word.p + (bodyless ? 5 : 0), NULL, 10);
+    int64_t status;
+    assert_true(str_to_i64(str_drop(word, bodyless ? 5 : 0), &status));
     answer_done(last);
     *last = client_answer(c, bodyless);
     if (last->status != status)
