@@ -108,7 +108,7 @@ static void apply_to_owner(struct shard *sh, struct directory_change *ch)
     } else if (t) {
         topic_conf_changed(t, ch->conf);
     } else {
-        t = topic_new(sh, ch->conf, NULL);
+        t = topic_new(sh, ch->conf, &(struct store_head){.seq = ch->put.seq});
         poller_update(&t->poller);
     }
 }
@@ -129,6 +129,13 @@ static void on_apply(struct mail *m)
     loop_post(e->shards[0]->loop, &cm->mail, on_applied);
 }
 
+static void tell(struct directory_change *ch, struct change_mail *cm, struct shard *to)
+{
+    cm->change = ch;
+    cm->to = to;
+    loop_post(to->loop, &cm->mail, on_apply);
+}
+
 static void stored(struct directory_change *ch, enum err err)
 {
     struct engine *e = ch->asker->engine;
@@ -144,11 +151,10 @@ static void stored(struct directory_change *ch, enum err err)
     trace(topic, "%s: %s, revision %llu", ch->conf->name, ch->remove ? "removed" : "stored",
           (unsigned long long)ch->conf->rev);
     ch->waiting = e->shard_count;
-    for (unsigned i = 0; i < e->shard_count; i++) {
-        ch->mails[i].change = ch;
-        ch->mails[i].to = e->shards[i];
-        loop_post(e->shards[i]->loop, &ch->mails[i].mail, on_apply);
-    }
+    /* The owner first: whoever sees the topic on another loop finds that its owner knows it. */
+    unsigned owner = shard_owner(e, ch->conf->id)->index;
+    for (unsigned i = 0; i < e->shard_count; i++)
+        tell(ch, &ch->mails[i], e->shards[(owner + i) % e->shard_count]);
 }
 
 static void on_put(struct store_op *op)
@@ -202,6 +208,7 @@ void directory_store(struct shard *sh, struct topic_conf *c, const struct topic_
     ch->put.name = xstrdup(c->name);
     ch->put.body = blob_ref(c->json);
     ch->put.expected_rev = was ? was->rev : 0;
+    ch->put.id_given = !was && c->id_given;
     loop_post(sh->engine->shards[0]->loop, &ch->mail, on_asked);
 }
 

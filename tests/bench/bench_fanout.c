@@ -28,7 +28,7 @@ struct scenario {
 
 static const struct scenario scenarios[] = {
     {"1 topic x 1000", 1, 1000, 100, 1000},
-    {"1 topic x 9000", 1, 9000, 250, 1000},
+    {"1 topic x 10000", 1, 10000, 250, 1000},
     {"1000 topics x 5", 1000, 5000, 1000, 1000},
 };
 
