@@ -392,7 +392,7 @@ static void write_debug(struct buf *b, const struct topic *t)
     put_time(&w, "checked", t->checked_wall);
     put_i64(&w, "loopsWithChannels", __builtin_popcountll(t->hub_mask));
     jw_key(&w, "committing");
-    jw_bool(&w, t->commit != NULL);
+    jw_bool(&w, t->commit || t->saving);
     jw_key(&w, "document");
     put_document(&w, t);
     jw_key(&w, "poller");

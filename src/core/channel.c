@@ -229,12 +229,23 @@ void channel_go_on_at(struct channel *c, uint64_t pos)
         channel_now(c, h->status.error);
 }
 
+/* What the client has seen may have reached the loop that it comes from before this one: what the
+ * owner answers is behind it. */
+static void ask_owner(struct channel *c)
+{
+    c->asked = true;
+    channel_move(c, HUB_WAITING);
+    hub_ask(c->hub);
+}
+
 static void start_resumed(struct channel *c)
 {
     const struct hub *h = c->hub;
     uint64_t pos;
 
-    if (c->last_seq > h->status.seq) {
+    if (c->last_seq > h->status.seq && !c->asked) {
+        ask_owner(c);
+    } else if (c->last_seq > h->status.seq) {
         channel_begin_afresh(c, "no event has this id");
     } else if (c->mode == MODE_SNAPSHOT_ONLY && c->last_seq < h->status.seq) {
         channel_resumed(c);

@@ -36,6 +36,7 @@ struct channel {
     uint8_t mode;       /* enum mode */
     uint8_t rounds;     /* of reading the journal because the ring had moved on */
     bool resume;        /* last_seq is a resume point */
+    bool asked;         /* the owner, whether it knows of last_seq */
     bool beat;          /* line is a heartbeat: not needed if there is something else to write */
     bool waiting;       /* on HUB_WAITING */
     bool half_closed;   /* the client sends no more */

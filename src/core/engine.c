@@ -292,7 +292,7 @@ static bool is_quiet(const struct shard *sh)
     if (sh->server && http_server_open(sh->server) > 0)
         return false;
     for (size_t i = 0; (t = map_next(&sh->topics, &i));)
-        if (t->commit)
+        if (t->commit || t->saving)
             return false;
     return list_empty(&sh->dirty_states) && hub_channels(sh) == 0;
 }
@@ -370,6 +370,8 @@ void engine_stop(struct engine *e)
     join_threads(h);
     /* Before the shards: it still has operations that belong to their topics. */
     store_close(e->store);
+    for (unsigned i = 0; i < e->shard_count; i++)
+        shard_close(e->shards[i]);
     for (unsigned i = 0; i < e->shard_count; i++)
         shard_free(e->shards[i]);
     egress_unref(e->egress);

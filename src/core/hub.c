@@ -147,6 +147,11 @@ void hub_wake(struct hub *h)
         list_append(&h->shard->dirty_hubs, &h->dirty_link);
 }
 
+void hub_ask(struct hub *h)
+{
+    hub_post_attach(h->shard, h->conf->id);
+}
+
 struct event *hub_whole(struct hub *h)
 {
     const struct topic_status *st = &h->status;
@@ -205,15 +210,20 @@ static void set_error(struct hub *h, struct event *error)
     h->status.error = error ? event_ref(error) : NULL;
 }
 
-/* One that has to read the journal goes on waiting, on the same list. */
+/* One that has to read the journal waits, or goes on waiting, on the same list. */
 static void start_all(struct hub *h)
 {
     struct list batch, *n;
 
     list_init(&batch);
     list_splice(&batch, &h->lists[HUB_WAITING]);
-    while ((n = list_pop(&batch)))
-        channel_start(LIST_ITEM(n, struct channel, link));
+    while ((n = list_pop(&batch))) {
+        struct channel *c = LIST_ITEM(n, struct channel, link);
+        if (c->replay)
+            list_append(&h->lists[HUB_WAITING], n);
+        else
+            channel_start(c);
+    }
 }
 
 void hub_attached(struct hub *h, const struct topic_status *st)
@@ -224,19 +234,16 @@ void hub_attached(struct hub *h, const struct topic_status *st)
         return;
     set_checked(h, st->checked_wall);
     set_error(h, st->error);
-    /* Answered twice (a hub went and came while the first answer was on its way): what it has is
-     * whole, unless the second answer knows of more. */
-    if (again && st->seq <= h->status.seq)
-        return;
-    set_document(h, st->seq, st->changed_wall, st->document);
-    hub_ring_clear(&h->ring, st->seq);
-    h->ready = true;
-    trace(hub, "%s: attached at %llu", h->conf->name, (unsigned long long)st->seq);
-    if (again) {
+    /* Answered twice (it asked again, or went and came while the first answer was on its way): what
+     * it has is whole, unless the second answer knows of more. */
+    if (!again || st->seq > h->status.seq) {
+        set_document(h, st->seq, st->changed_wall, st->document);
+        hub_ring_clear(&h->ring, st->seq);
+        h->ready = true;
+        trace(hub, "%s: attached at %llu", h->conf->name, (unsigned long long)st->seq);
         list_splice(&h->lists[HUB_DUE], &h->lists[HUB_CURRENT]);
-    } else {
-        start_all(h);
     }
+    start_all(h);
     hub_wake(h);
 }
 

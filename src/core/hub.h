@@ -80,6 +80,8 @@ void hub_add_channel(struct hub *h, bool wants_whole);
 void hub_drop_channel(struct hub *h, bool wants_whole);
 /* Something is due. */
 void hub_wake(struct hub *h);
+/* Have the owner say once more how things stand; then the channels that wait start. */
+void hub_ask(struct hub *h);
 /* Today's document as a snapshot event, borrowed; NULL if there is none. */
 struct event *hub_whole(struct hub *h);
 /* ": unchanged since … checked …", borrowed. */

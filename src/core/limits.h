@@ -18,12 +18,21 @@
 #define LIMIT_DIFF_OPS 20000
 #define LIMIT_DIFF_US 50000
 
+#define LIMIT_SOURCE_PAGES 100000         /* the largest pagination.maxPages */
+#define LIMIT_SOURCE_PAGE_SIZE 1000000000 /* the largest number of items asked for at once */
+#define LIMIT_SOURCE_OFFSET 1000000000000 /* the largest number of a first page or item */
+#define LIMIT_MERGE_MEMBERS (1000 * 1000) /* of objects that are merged from several pages */
+
 #define LIMIT_RING_EVENTS 256          /* recent events a hub keeps */
 #define LIMIT_RING_BYTES (1024 * 1024) /* and their bytes, unless one event alone is larger */
 #define LIMIT_REPLAY_EVENTS 1000       /* a resume longer than this gets a snapshot instead */
 #define LIMIT_REPLAY_BYTES (1024 * 1024)
 #define LIMIT_CHANNEL_IOV 64
 #define LIMIT_FLUSH_WRITES 512 /* channel writes in one loop turn */
+
+#define LIMIT_DATE_PATTERN 256 /* bytes of a date pattern */
+#define LIMIT_DATE_TEXT 1024   /* bytes of a date to parse */
+#define LIMIT_ZONE_FILE (256 * 1024)
 
 #define LIMIT_PAGE_SIZE 1000
 #define LIMIT_EVENTS_READ 1000

@@ -136,14 +136,6 @@ void poller_update(struct poller *p)
         stop(p);
 }
 
-void poller_restart(struct poller *p)
-{
-    if (p->running)
-        stop(p);
-    p->not_before = 0;
-    poller_update(p);
-}
-
 bool poller_poll_now(struct poller *p)
 {
     if (!processor_of(p)->polls || p->topic->deleted)

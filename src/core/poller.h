@@ -29,8 +29,6 @@ struct poller {
 void poller_init(struct poller *p, struct topic *t);
 /* Start or stop as the topic's followers and settings say. */
 void poller_update(struct poller *p);
-/* Settings changed: what is under way is cancelled, the schedule starts anew. */
-void poller_restart(struct poller *p);
 /* Poll now (once more after the one under way), even if nobody follows the topic. False if it has
  * no poller. */
 bool poller_poll_now(struct poller *p);

@@ -97,10 +97,9 @@ static struct topic_conf *any_conf(struct shard *sh)
     return map_next(&sh->by_id, &i);
 }
 
-void shard_free(struct shard *sh)
+void shard_close(struct shard *sh)
 {
     struct topic *t;
-    struct topic_conf *c;
 
     if (!sh)
         return;
@@ -109,6 +108,14 @@ void shard_free(struct shard *sh)
     while ((t = any_topic(sh)))
         topic_close(t);
     fetcher_free(sh->fetcher);
+}
+
+void shard_free(struct shard *sh)
+{
+    struct topic_conf *c;
+
+    if (!sh)
+        return;
     while ((c = any_conf(sh)))
         directory_remove(sh, c->id);
     timer_clear(sh->loop, &sh->tick);

@@ -53,6 +53,9 @@ struct shard *shard_new(struct engine *e, unsigned index);
  * drains) and commit what they have to save. */
 void shard_start_polls(struct shard *sh);
 void shard_stop_polls(struct shard *sh);
+/* Its thread has ended: close all that lives on it. Shards post to each other in this, so all are
+ * closed before the first is freed. NULL is fine. */
+void shard_close(struct shard *sh);
 void shard_free(struct shard *sh);
 /* The shard of this thread. */
 struct shard *shard_current(void);

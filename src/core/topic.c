@@ -25,8 +25,10 @@ static void restore_checked(struct topic *t)
     if (!t->saved || jdoc_parse(blob_view(t->saved), NULL, &d, NULL) != E_OK)
         return;
     (void)jv_i64(jv_getz(jdoc_root(d), "checked"), &t->checked_wall);
+    /* No longer than was allowed when it was saved: the clock may have been set back since. */
     if (jv_i64(jv_getz(jdoc_root(d), "notBefore"), &not_before) && not_before > now_wall)
-        t->poller.not_before = clock_now() + (not_before - now_wall);
+        t->poller.not_before =
+            clock_now() + MIN(not_before - now_wall, LIMIT_RETRY_AFTER_S * US_PER_S);
 }
 
 static void on_attach_loaded(struct topic_loader *l, struct topic *t, enum err err,
@@ -42,16 +44,12 @@ struct topic *topic_new(struct shard *sh, struct topic_conf *conf, const struct 
     list_init(&t->loaders);
     t->attach_loader.fn = on_attach_loaded;
     poller_init(&t->poller, t);
-    if (head) {
-        t->seq = head->seq;
-        t->changed_wall = head->changed_wall;
-        t->load = head->has_snapshot ? TOPIC_UNLOADED : TOPIC_LOADED;
-        if (head->state.p)
-            t->saved = blob_new(head->state.p, head->state.n);
-        restore_checked(t);
-    } else {
-        t->load = TOPIC_LOADED;
-    }
+    t->seq = head->seq;
+    t->changed_wall = head->changed_wall;
+    t->load = head->has_snapshot ? TOPIC_UNLOADED : TOPIC_LOADED;
+    if (head->state.p)
+        t->saved = blob_new(head->state.p, head->state.n);
+    restore_checked(t);
     map_put(&sh->topics, str_of(conf->id), t);
     count_one(COUNT_topics);
     return t;
@@ -91,7 +89,7 @@ void topic_close(struct topic *t)
         count_add(COUNT_topics_failing, -1);
     if (t->load_op)
         t->load_op->topic = NULL;
-    topic_orphan_commit(t);
+    topic_orphan_commits(t);
     map_remove(&t->shard->topics, str_of(t->conf->id));
     count_add(COUNT_topics, -1);
     loop_bury(t->shard->loop, t, topic_free);
@@ -114,6 +112,7 @@ struct topic *topic_find(struct shard *sh, const char *id)
 void topic_conf_changed(struct topic *t, struct topic_conf *conf)
 {
     struct topic_conf *was = t->conf;
+    bool poll_now = t->poller.once || t->poller.again;
 
     poller_done(&t->poller);
     t->conf = topic_conf_ref(conf);
@@ -121,6 +120,9 @@ void topic_conf_changed(struct topic *t, struct topic_conf *conf)
     TOPIC_EACH_HUB(t, to)
     hub_post_conf(to, t->conf->id, t->conf);
     poller_update(&t->poller);
+    /* Who asked for a poll was promised one. */
+    if (poll_now && !t->poller.running)
+        (void)poller_poll_now(&t->poller);
     topic_conf_unref(was);
 }
 

@@ -2,8 +2,9 @@
  * A topic at run time, on the loop that owns it: its poller, today's document, its sequence, and
  * which loops have hubs for it. Made at start-up or when the topic is created.
  *
- * What is durable changes only by topic_commit(): events, document, checkpoint and the processor's
- * saved state together. At most one commit of a topic is under way.
+ * What is durable changes only by a commit: event, document, checkpoint and the processor's saved
+ * state together. At most one with an event is under way, and one before it with only the state:
+ * the store carries them out in that order, so neither has to wait for the other.
  */
 #ifndef CORE_TOPIC_H
 #define CORE_TOPIC_H
@@ -67,7 +68,8 @@ struct topic {
     int64_t told_checked; /* when hubs were last told that a check found nothing new */
     unsigned durable_subscribers;
     struct poller poller;
-    struct topic_commit *commit; /* under way */
+    struct topic_commit *commit; /* of an event, under way */
+    struct topic_commit *saving; /* of the state alone, under way */
     struct list state_link;      /* on shard->dirty_states: written lazily */
     bool deleted;
     struct topic_outcome outcomes[TOPIC_OUTCOMES]; /* of run number n at n % TOPIC_OUTCOMES */
@@ -90,8 +92,8 @@ bool topic_is_followed(const struct topic *t);
 
 /* ---- the document ---- */
 
-/* Calls back when the document is in memory and no commit is under way (at once when that is so);
- * E_OK also when there is none. */
+/* Calls back when the document is in memory and no event is being committed (at once when that is
+ * so); E_OK also when there is none. */
 void topic_load(struct topic *t, struct topic_loader *l);
 /* For topic_commit.c: a commit ended. */
 void topic_run_loaders(struct topic *t, enum err err, const struct errinfo *ei);
@@ -102,7 +104,7 @@ struct topic_commit;
 typedef void topic_committed_f(void *arg, enum err err, const struct errinfo *ei);
 /* Publish a new document: compare with today's, make the event, commit, publish to hubs, call back.
  * Returns false when it is equal by value: no event, and done is not called. text: the minified
- * JSON of value. The document is loaded, no commit is under way. */
+ * JSON of value. The document is loaded, no event is being committed. */
 bool topic_publish_document(struct topic *t, const jval *value, struct buf *text,
                             topic_committed_f *done, void *arg);
 /* Whoever published (arg of the commit) is gone: the commit goes on, its done is not called. */
@@ -112,7 +114,7 @@ void topic_checked(struct topic *t, int64_t now_wall);
 /* The poll failed for good: tells channels when the topic begins to fail or the code changes. */
 void topic_failed(struct topic *t, enum err err, const struct errinfo *ei);
 /* The topic is going: what is under way ends without it. */
-void topic_orphan_commit(struct topic *t);
+void topic_orphan_commits(struct topic *t);
 /* Its saved state is to be written lazily. */
 void topic_state_changed(struct topic *t);
 /* The processor's durable state goes into the topic before the processor stops, and back. */

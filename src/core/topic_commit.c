@@ -126,6 +126,17 @@ static void publish(struct topic *t, struct topic_commit *c)
     hub_post_event(to, t->conf->id, e, t->document);
 }
 
+/* The run that published ended before the commit did, and took what it had learnt with it; now that
+ * the document stands, so does what was committed with it. No other run has looked yet: they wait
+ * for the commit. */
+static void take_over_state(struct topic *t, const struct topic_commit *c)
+{
+    blob_unref(t->saved);
+    t->saved = blob_ref(c->op.state);
+    if (t->poller.state)
+        topic_restore_state(t);
+}
+
 static void on_commit_done(struct store_op *op)
 {
     struct topic_commit *c = CONTAINER_OF(op, struct topic_commit, op.op);
@@ -133,14 +144,16 @@ static void on_commit_done(struct store_op *op)
 
     count_time(HIST_commit_duration, clock_now() - c->handed_over);
     if (t) {
-        t->commit = NULL;
+        *(c->event ? &t->commit : &t->saving) = NULL;
         if (op->err == E_OK && c->event)
             publish(t, c);
-        else if (op->err != E_OK && !c->done)
-            log_warn("the state of a topic could not be stored", LOG_S("topic", t->conf->name),
-                     LOG_S("why", err_text(&op->info, op->err)));
+        else if (op->err != E_OK && op->err != E_NOT_FOUND && !c->done)
+            log_warn(c->event ? "an event could not be stored" : "a state could not be stored",
+                     LOG_S("topic", t->conf->name), LOG_S("why", err_text(&op->info, op->err)));
         if (c->done)
             c->done(c->arg, op->err, &op->info);
+        else if (op->err == E_OK && c->event)
+            take_over_state(t, c);
         topic_run_loaders(t, E_OK, NULL);
     }
     commit_free(c);
@@ -153,8 +166,6 @@ static struct topic_commit *commit_new(struct topic *t)
     const struct conf *conf = t->shard->engine->conf;
     struct topic_commit *c = xcalloc(1, sizeof *c);
 
-    CHECK(!t->commit);
-    t->commit = c;
     c->topic = t;
     c->op.op.reply = t->shard->loop;
     c->op.op.done = on_commit_done;
@@ -174,16 +185,19 @@ static struct topic_commit *commit_new(struct topic *t)
 static bool checkpoint_due(const struct topic *t, size_t patch, size_t document)
 {
     const struct conf *conf = t->shard->engine->conf;
-    size_t limit = MAX((size_t)conf->journal_checkpoint_bytes, 2 * document);
+    size_t max_bytes = MAX((size_t)conf->journal_checkpoint_bytes, 2 * document);
+    int64_t max_patches = CHECKPOINT_PATCHES;
 
-    return t->patch_bytes + patch > limit || t->patch_count + 1 >= CHECKPOINT_PATCHES ||
-           t->patch_count + 1 >= (unsigned)conf->journal_max_events / 2 + 1;
+    /* What the document is made of is not trimmed: it must not be all that may be kept. */
+    if (conf->journal_max_events > 0)
+        max_patches = MIN(max_patches, conf->journal_max_events / 2 + 1);
+    return t->patch_bytes + patch > max_bytes || t->patch_count + 1 >= max_patches;
 }
 
 static void commit_event(struct topic *t, struct blob *patch, struct blob *document,
                          topic_committed_f *done, void *arg)
 {
-    struct topic_commit *c = commit_new(t);
+    struct topic_commit *c = t->commit = commit_new(t);
     int64_t now_wall = clock_now_wall();
 
     c->event = event_new(t->conf->id, patch ? EVENT_PATCH : EVENT_SNAPSHOT, t->seq + 1, now_wall,
@@ -229,13 +243,18 @@ void topic_forget_commit(struct topic *t, const void *arg)
         t->commit->done = NULL;
 }
 
-void topic_orphan_commit(struct topic *t)
+static void orphan(struct topic_commit *c)
 {
-    if (!t->commit)
+    if (!c)
         return;
-    t->commit->topic = NULL;
-    t->commit->done = NULL;
-    t->commit = NULL;
+    c->topic = NULL;
+    c->done = NULL;
+}
+
+void topic_orphan_commits(struct topic *t)
+{
+    orphan(TAKE(t->commit));
+    orphan(TAKE(t->saving));
 }
 
 /* ---- steps of the shard ---- */
@@ -259,10 +278,11 @@ void topic_save_states(struct shard *sh)
     list_init(&later);
     while ((n = list_pop(&sh->dirty_states))) {
         struct topic *t = CONTAINER_OF(n, struct topic, state_link);
-        if (t->commit)
+        /* One behind an event that is being committed would tell a state that may not come true. */
+        if (t->commit || t->saving)
             list_append(&later, &t->state_link);
         else
-            commit_new(t);
+            t->saving = commit_new(t);
     }
     list_splice(&sh->dirty_states, &later);
 }

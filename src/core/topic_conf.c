@@ -407,6 +407,7 @@ struct topic_conf *topic_conf_new(const jval *root, struct str id, const struct 
     conf = make(root, was ? str_of(was->id) : id, was, f);
     if (!conf)
         return NULL;
+    conf->id_given = !was && id.p;
     /* Milliseconds are what is shown and stored. */
     conf->modified_wall = now_wall / US_PER_MS * US_PER_MS;
     conf->created_wall = was ? was->created_wall : conf->modified_wall;

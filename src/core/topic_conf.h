@@ -26,6 +26,7 @@ struct topic_conf {
     uint64_t num; /* of the store's record; 0 before it is stored */
     uint64_t rev;
     char id[UUID_LEN + 1];
+    bool id_given; /* of a new one: somebody chose the id, it may have been a deleted topic's */
     char *name;
     int64_t created_wall, modified_wall;
     const struct processor *processor;

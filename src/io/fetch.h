@@ -53,8 +53,8 @@ struct fetch_params {
     const char *method;        /* NULL: GET */
     struct str url;            /* p NULL: the target's; else this request's own (pages, queries) */
     struct str body;           /* borrowed until the end */
-    struct str etag;           /* If-None-Match; p NULL: none */
-    struct str last_modified;  /* If-Modified-Since; p NULL: none */
+    struct str etag;           /* If-None-Match; p NULL: none. Not sent on to where it redirects */
+    struct str last_modified;  /* If-Modified-Since; likewise */
     const struct str *headers; /* more "Name: value" lines; they win over the target's */
     size_t header_count;
     int64_t deadline; /* monotonic µs; the transfer ends by then */
@@ -62,6 +62,7 @@ struct fetch_params {
     /* 0: a 3xx is given back as it is, as it always is for a method other than GET and HEAD. Other
      * origins than the target's get none of the fields above, and https never leads to http. */
     unsigned max_redirects;
+    bool secret; /* the fetcher's own copies of the fields and of the answer are overwritten after */
 };
 
 /* ---- what came ---- */

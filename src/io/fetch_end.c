@@ -157,6 +157,8 @@ bool fetch_redirect(struct fetch *f)
         return false;
     }
     trace(fetch, "%s: %d to %s", f->url->peer, f->status, next.peer);
+    /* They are validators of the URL that was asked: elsewhere the same tag may mean another text. */
+    f->params.etag = f->params.last_modified = STR_NONE;
     fetch_url_done(&f->own);
     f->own = next;
     f->url = &f->own;

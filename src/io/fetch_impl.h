@@ -126,6 +126,8 @@ struct fetch_xfer *fetch_xfer_take(struct fetcher *fr);
 /* To the pool, or free. NULL is fine. */
 void fetch_xfer_give(struct fetcher *fr, struct fetch_xfer *x);
 void fetch_xfer_free(struct fetch_xfer *x);
+/* Overwrite what was sent and received. */
+void fetch_xfer_wipe(struct fetch_xfer *x);
 /* Set all options for x->f; E_INVALID for fields, E_LIMIT for too many. */
 MUST_USE enum err fetch_xfer_prepare(struct fetch_xfer *x);
 

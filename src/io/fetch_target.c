@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 
+#include "base/base64.h"
 #include "io/fetch_impl.h"
 #include "io/inflate.h"
 
@@ -232,18 +233,10 @@ static void put_line(struct fetch_target *t, char *line)
 
 static char *basic_line(const char *userinfo)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     struct buf b = BUF_INIT;
-    size_t n = strlen(userinfo);
 
     buf_puts(&b, "Authorization: Basic ");
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = 0;
-        for (size_t k = 0; k < 3; k++)
-            v = v << 8 | (i + k < n ? (unsigned char)userinfo[i + k] : 0);
-        for (size_t k = 0; k < 4; k++)
-            buf_putc(&b, i + k <= n ? digits[v >> (18 - 6 * k) & 63] : '=');
-    }
+    base64_encode(&b, str_of(userinfo));
     return buf_take(&b);
 }
 

@@ -185,6 +185,12 @@ static struct fetch_xfer *xfer_new(struct fetcher *fr)
     return x;
 }
 
+void fetch_xfer_wipe(struct fetch_xfer *x)
+{
+    buf_wipe(&x->body);
+    buf_wipe(&x->lines);
+}
+
 void fetch_xfer_free(struct fetch_xfer *x)
 {
     if (!x)
@@ -211,6 +217,8 @@ void fetch_xfer_give(struct fetcher *fr, struct fetch_xfer *x)
 {
     if (!x)
         return;
+    if (x->f && x->f->params.secret)
+        fetch_xfer_wipe(x);
     x->f = NULL;
     if (fr->pool_count >= POOL_MAX) {
         fetch_xfer_free(x);

@@ -56,9 +56,16 @@ static void validators_done(struct validators *v)
     *v = (struct validators){0};
 }
 
-static char *copy_field(const struct fetch_result *res, const char *name)
+/* A field of the answer that says which version it is of what was asked for. Behind a redirect it is
+ * of something else, and where that is may change: none. */
+static struct str validator(const struct fetch_result *res, const char *name)
 {
-    struct str v = fetch_header(res, name, 0);
+    return res->redirects ? STR_NONE : fetch_header(res, name, 0);
+}
+
+static char *copy_validator(const struct fetch_result *res, const char *name)
+{
+    struct str v = validator(res, name);
 
     return v.n ? str_dup(v) : NULL;
 }
@@ -72,8 +79,8 @@ static void learn(struct http_run *run, const struct fetch_result *res)
         .request_key = run->request_key,
         .has_hash = true,
         .hash = res->hash,
-        .etag = copy_field(res, "ETag"),
-        .last_modified = copy_field(res, "Last-Modified"),
+        .etag = copy_validator(res, "ETag"),
+        .last_modified = copy_validator(res, "Last-Modified"),
     };
     s->has_learnt = true;
 }
@@ -270,7 +277,8 @@ static enum err status_error(int status)
         {504, E_POLL_504},
     };
 
-    if (status >= 300 && status < 400)
+    /* 304 to a request that had no condition is no redirection, it is nonsense. */
+    if (status >= 300 && status < 400 && status != 304)
         return E_POLL_REDIRECT;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (rows[i].status == status)
@@ -333,7 +341,7 @@ static enum err check_status(const struct http_run *run, const struct fetch_resu
 {
     if (res->err != E_OK)
         return err_set(ei, res->err, "%s", err_text(&res->info, res->err));
-    if (res->status == 304 && run->conditional)
+    if (res->status == 304 && run->conditional && !res->redirects)
         return E_OK;
     if (res->status >= 200 && res->status < 300)
         return E_OK;
@@ -373,6 +381,14 @@ static bool is_same_body(const struct request *r, const struct http_run *run)
            hash_eq(v->hash, run->result->hash);
 }
 
+static bool has_same_validators(const struct http_run *run, const struct fetch_result *res)
+{
+    const struct validators *v = &run->state->kept;
+
+    return str_eq(validator(res, "ETag"), str_of(v->etag)) &&
+           str_eq(validator(res, "Last-Modified"), str_of(v->last_modified));
+}
+
 static void response(struct request *r)
 {
     const struct http_conf *conf = r->conf->config;
@@ -388,7 +404,7 @@ static void response(struct request *r)
     }
     if (is_same_body(r, run)) {
         count_one(COUNT_fetch_same_hash);
-        if (!str_eq(fetch_header(res, "ETag", 0), str_of(run->state->kept.etag)))
+        if (!has_same_validators(run, res))
             learn(run, res);
         request_end(r, EXIT_UNCHANGED, E_OK, NULL);
         return;

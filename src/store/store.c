@@ -214,7 +214,7 @@ static void start(struct store *s, struct store_op *op, enum store_op_kind kind)
 
 void store_put(struct store *s, struct store_put *op)
 {
-    op->num = op->rev = 0;
+    op->num = op->rev = op->seq = 0;
     start(s, &op->op, STORE_OP_PUT);
 }
 

@@ -20,7 +20,6 @@
 
 struct store;
 #define STORE_LEAP UINT64_C(1000000)
-
 struct store_conf {
     const char *url;    /* a directory; later nats://… */
     bool sync_normal;   /* do not wait for the disk at each transaction */
@@ -54,7 +53,7 @@ struct store_record {
     uint64_t num, rev; /* num: never given twice, names the journal; rev: 1, 2, … at each put */
 };
 
-/* What a start-up needs, in order of num; borrowed for the call. Sync, before the first operation. */
+/* What a start-up needs, in order of num; borrowed for the call. Sync, before any operation. */
 struct store_head {
     uint64_t seq;         /* of the last event, after any leap; 0: none yet */
     int64_t changed_wall; /* when the last event was committed */
@@ -71,7 +70,8 @@ struct store_put {
     char *id, *name;  /* heap; freed by the caller after done */
     struct blob *body;
     uint64_t expected_rev; /* 0: must be new. E_CONFLICT otherwise; E_EXISTS: the name is taken */
-    uint64_t num, rev;     /* answers */
+    bool id_given;         /* may have been a deleted record's: begin beyond the numbers of those */
+    uint64_t num, rev, seq; /* answers; seq: where a new journal begins, mostly at 0 */
 };
 void store_put(struct store *s, struct store_put *op);
 

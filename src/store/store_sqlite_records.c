@@ -36,6 +36,21 @@ static enum err find_name(struct store_sqlite *s, const char *kind, const char *
     return e;
 }
 
+/* The journal begins where no deleted one has been: an id with a number means one event for ever. */
+static enum err begin_beyond_deleted(struct store_sqlite *s, struct store_put *op)
+{
+    AUTO_STMT sqlite3_stmt *q = sql(s, Q_DELETED_SEQ_GET);
+    bool row;
+    enum err e = sql_row(s, q, &row, &op->op.info);
+
+    if (e != E_OK || !row)
+        return e;
+    struct head *h = heads_find(&s->heads, op->num);
+    (void)heads_touch(&s->heads, h);
+    op->seq = h->seq = sql_u64(q, 0) + 1;
+    return E_OK;
+}
+
 static enum err add_record(struct store_sqlite *s, struct store_put *op)
 {
     AUTO_STMT sqlite3_stmt *q = sql(s, Q_RECORD_ADD);
@@ -56,7 +71,7 @@ static enum err add_record(struct store_sqlite *s, struct store_put *op)
     heads_add(&s->heads, (uint64_t)num);
     op->num = (uint64_t)num;
     op->rev = 1;
-    return E_OK;
+    return op->id_given ? begin_beyond_deleted(s, op) : E_OK;
 }
 
 static enum err change_record(struct store_sqlite *s, struct found was, struct store_put *op)
@@ -96,8 +111,7 @@ enum err records_put(struct store_sqlite *s, struct store_put *op)
     return was.num ? change_record(s, was, op) : add_record(s, op);
 }
 
-static enum err remove_by_num(struct store_sqlite *s, enum query query, uint64_t num,
-                              struct errinfo *ei)
+static enum err run_with(struct store_sqlite *s, enum query query, uint64_t num, struct errinfo *ei)
 {
     AUTO_STMT sqlite3_stmt *q = sql(s, query);
 
@@ -121,11 +135,13 @@ enum err records_delete(struct store_sqlite *s, struct store_delete *op)
     struct head *h = heads_find(&s->heads, was.num);
     if (!h)
         return sql_corrupt(s, ei, "a record has no journal");
-    e = remove_by_num(s, Q_RECORD_REMOVE, was.num, ei);
+    e = run_with(s, Q_RECORD_REMOVE, was.num, ei);
+    if (e == E_OK && h->seq > 0)
+        e = run_with(s, Q_DELETED_SEQ_RAISE, h->seq, ei);
     if (e == E_OK)
-        e = remove_by_num(s, Q_HEAD_REMOVE, was.num, ei);
+        e = run_with(s, Q_HEAD_REMOVE, was.num, ei);
     if (e == E_OK)
-        e = remove_by_num(s, Q_CHECKPOINT_REMOVE, was.num, ei);
+        e = run_with(s, Q_CHECKPOINT_REMOVE, was.num, ei);
     if (e == E_OK)
         e = trim_all(s, h, ei);
     heads_kill(&s->heads, h);

@@ -170,7 +170,7 @@ static enum err choose_mode(struct http_request *r, const struct topic_conf *con
     unsigned allowed = conf->sse_modes & mode_allowed(conf->payload);
     struct str name;
 
-    if (!http_query(r, "mode", 0, &name)) {
+    if (!http_query(r, "mode", 0, &name) || name.n == 0) {
         join_accept(r, &accept);
         return sub_sse_accept(buf_view(&accept), allowed, conf->sse_default, ret, ei);
     }

@@ -9,7 +9,7 @@ import { after, before, describe, it, test } from 'node:test';
 
 import { startDaemon, tempFolder } from './lib/daemon.js';
 import { startOrigin } from './lib/origin.js';
-import { TOPICS, createTopic, debugOf, eventually, follow, isEvent, metric, nextError, patchConfig, pollNow, seqOf } from './lib/topics.js';
+import { createTopic, debugOf, eventually, follow, isEvent, metric, nextError, patchConfig, pollNow, seqOf } from './lib/topics.js';
 
 const PERIOD = 'PT0.1S';
 const ARGS = ['--loops', '2', '--poll-min-period', PERIOD, '--drain', 'PT0S'];
@@ -385,6 +385,23 @@ test('validators belong to the exact request', async (t) => {
   assert.deepEqual(JSON.parse((await stream.next(isEvent)).data), { b: 2 });
   await pollNow(daemon, topic);
   assert.equal(conditions(await origin.asked(two, 4))[0], '"one"');
+});
+
+test('validators are of the url that was asked, not of where it redirects', async (t) => {
+  const [at, one, two] = [newPath(), newPath(), newPath()];
+  const tagged = (a) => ({ a, filler: 'x'.repeat(100) });
+  origin.json(at, tagged(0), { etag: '"1"' });
+  origin.json(one, tagged(1), { etag: '"1"' });
+  origin.json(two, tagged(2), { etag: '"1"' }); // the same tag, each time of another document
+  const topic = await createTopic(daemon, { url: origin.url(at), pollingPeriod: 'PT1H' });
+  const stream = await follow(t, daemon, topic);
+  await stream.next(isEvent);
+  for (const to of [one, two]) {
+    origin.on(at, redirect(to));
+    await pollNow(daemon, topic);
+    assert.equal(JSON.parse((await stream.next(isEvent)).data)[0].value, to === one ? 1 : 2);
+  }
+  assert.deepEqual(origin.requests(at).map((r) => conditions(r)[0]), [undefined, '"1"', undefined]);
 });
 
 test('validators of an answer that was not published are not kept', async (t) => {

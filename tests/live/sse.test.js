@@ -154,6 +154,7 @@ test('modes by Accept and by ?mode=', async () => {
     [{ headers: { Accept: `${VENDOR}snapshot-patch` } }, 'patch'],
     [{ headers: { Accept: `${VENDOR}snapshot-only` } }, 'snapshot'],
     [{ headers: { Accept: `${VENDOR}snapshot-patch;q=0.5, ${VENDOR}snapshot-only;q=0.6` } }, 'snapshot'],
+    [{ query: '?mode=' }, 'patch'],
     [{ query: '?mode=snapshot-only' }, 'snapshot'],
     [{ query: '?mode=snapshot-only', headers: { Accept: `${VENDOR}snapshot-patch` } }, 'snapshot'],
   ]) {
@@ -199,6 +200,15 @@ test('refusals: 404, 406, 400', async () => {
   const stream = await follow(only);
   assert.equal(stream.status, 200);
   stream.close();
+});
+
+test('HEAD is answered and opens no channel', async () => {
+  const topic = await makeTopic({ a: 1 });
+  const opened = await metric('channels_opened_total');
+  const answer = await daemon.request('HEAD', `${SSE}/${topic.id}`);
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers['content-type'], 'text/event-stream');
+  assert.equal(await metric('channels_opened_total'), opened);
 });
 
 test('by name, too', async (t) => {

@@ -520,6 +520,39 @@ static void test_resume_at_each_place_of_the_ring(void **state)
     }
 }
 
+/* The client comes from a loop that was told of an event before this one was. */
+static void test_resume_ahead_of_the_hub(void **state)
+{
+    (void)state;
+    status_set(5, "{}");
+    open_channel(MODE_SNAPSHOT_PATCH, 0);
+    pump();
+    channel_close(sock.channel);
+    forget_got();
+    status_set(7, "{}");
+    publish(EVENT_PATCH, 6, "[6]", "{}"); /* on their way */
+    publish(EVENT_PATCH, 7, "[7]", "{}");
+    open_channel(MODE_SNAPSHOT_PATCH, 7);
+    pump();
+    publish_many(8, 8);
+    pump();
+    assert_got(": resumed after " TOPIC_ID "#7\n\n"
+               "id: " TOPIC_ID "#8\nevent: patch\ndata: [8]\n\n");
+    assert_int_equal(rig.attached, 2);
+}
+
+/* One that comes with a number that never was gets the whole, when the owner has said so. */
+static void test_resume_from_the_future(void **state)
+{
+    (void)state;
+    status_set(5, "{}");
+    open_channel(MODE_SNAPSHOT_PATCH, 9);
+    pump();
+    assert_got(": snapshot instead of resume: no event has this id\n\n"
+               "id: " TOPIC_ID "#5\nevent: snapshot\ndata: {}\n\n");
+    assert_int_equal(rig.attached, 2);
+}
+
 /* Errors that were told between events are told again in their place, and only there. */
 static void test_resume_over_an_error(void **state)
 {
@@ -604,6 +637,8 @@ int main(void)
         sock_test(test_nothing_moves_for_long),
         sock_test(test_a_byte_now_and_then_keeps_it_open),
         sock_test(test_resume_at_each_place_of_the_ring),
+        sock_test(test_resume_ahead_of_the_hub),
+        sock_test(test_resume_from_the_future),
         sock_test(test_resume_over_an_error),
         sock_test(test_mode_not_allowed_any_more),
         sock_test(test_drain_says_when_to_come_back),

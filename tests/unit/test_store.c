@@ -80,6 +80,51 @@ static void test_deleted_records_give_up_all_but_their_number(void **state)
     rig_free(r);
 }
 
+/* A new topic under an id that somebody chose: where its journal begins. */
+static uint64_t topic_at(struct rig *r, const char *id, uint64_t *ret_num)
+{
+    AUTO(blob_unrefp) struct blob *b = blob_new("{}", 2);
+    AUTO_FREE char *own = xstrdup(id);
+    struct asked_put a = {
+        .op = {.kind = "topic", .id = own, .name = own, .body = b, .id_given = true}};
+
+    start_put(r, &a);
+    await(r, 1);
+    assert_ok(a.op.op.err, &a.op.op.info);
+    *ret_num = a.op.num;
+    return a.op.seq;
+}
+
+static void test_a_record_made_again_begins_beyond_the_deleted(void **state)
+{
+    (void)state;
+    struct rig *r = rig_open(NULL);
+    uint64_t num, other;
+
+    assert_int_equal(topic_at(r, "a", &num), 0);
+    must_commit(r, (struct batch){.topic = num, .count = 3});
+    must_commit(r, (struct batch){.topic = topic(r, "b"), .count = 1});
+    assert_int_equal(delete_topic(r, "a", 1), E_OK);
+    assert_int_equal(delete_topic(r, "b", 1), E_OK);
+    rig_close_open(r);
+    assert_int_equal(topic_at(r, "a", &num), 4);
+    for (uint64_t after = 1; after <= 3; after++) {
+        AUTO_READ rd = read_after(r, num, after, 0, 0);
+        assert_false(rd.exact);
+    }
+    rig_close_open(r);
+    assert_int_equal(look(r, "a").seq, 4);
+    must_commit(r, (struct batch){.topic = num, .after = 4, .count = 2});
+    AUTO_READ rd = read_after(r, num, 0, 0, 0);
+    assert_true(rd.exact);
+    assert_int_equal(rd.count, 2);
+    assert_int_equal(rd.events[0].seq, 5);
+    /* Who lets the id be made anew cannot meet an old one. */
+    other = topic(r, "b");
+    must_commit(r, (struct batch){.topic = other, .count = 1});
+    rig_free(r);
+}
+
 static void count_record(const struct store_record *rec, const struct store_head *head, void *arg)
 {
     uint64_t *last = arg;
@@ -863,6 +908,7 @@ int main(void)
         failed += RUN_TESTS(
             test_records_come_and_change, test_revisions_and_names_are_guarded,
             test_deleted_records_give_up_all_but_their_number,
+            test_a_record_made_again_begins_beyond_the_deleted,
             test_records_are_walked_by_kind_in_order, test_a_commit_follows_the_sequence,
             test_events_must_ascend, test_events_keep_type_time_and_body,
             test_state_alone_may_be_committed, test_waiting_commits_share_transactions,

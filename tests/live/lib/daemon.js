@@ -39,6 +39,7 @@ class Daemon {
   log = []; // lines of standard error
   url = undefined; // http://127.0.0.1:4711
   #waiters = [];
+  #told = false; // to end
 
   constructor({ data = tempFolder(), args = [], env = {}, wrap = [] }) {
     this.data = data;
@@ -55,6 +56,10 @@ class Daemon {
       this.child.on('close', (code, signal) => resolve({ code, signal }));
     }).then((end) => {
       running.delete(this.child);
+      // What fails then fails for a reason that is not seen otherwise.
+      if (this.url && (!this.#told || end.code > 0 || (end.signal && end.signal !== 'SIGKILL'))) {
+        console.error(`the server ended by itself, ${JSON.stringify(end)}:\n${this.log.slice(-30).join('\n')}`);
+      }
       return end;
     });
     readline.createInterface({ input: this.child.stderr }).on('line', (line) => {
@@ -82,9 +87,10 @@ class Daemon {
     return this;
   }
 
-  // Stops it in order; fails when it does not end with 0.
+  // Stops it in order; fails when it does not end with 0, or has ended by itself before.
   async stop() {
-    if (!running.has(this.child)) return;
+    if (this.#told) return;
+    this.#told = true;
     this.child.kill('SIGTERM');
     const end = await within(STOP_MS, this.exited, 'stopping').catch((error) => {
       this.child.kill('SIGKILL');
@@ -95,6 +101,7 @@ class Daemon {
 
   // kill -9.
   async kill() {
+    this.#told = true;
     this.child.kill('SIGKILL');
     await this.exited;
   }
