@@ -18,6 +18,13 @@ void buf_done(struct buf *b)
     b->len = b->cap = 0;
 }
 
+void buf_wipe(struct buf *b)
+{
+    if (b && b->p)
+        explicit_bzero(b->p, b->cap);
+    buf_done(b);
+}
+
 enum err buf_reserve(struct buf *b, size_t n)
 {
     size_t max = max_of(b);

@@ -30,6 +30,9 @@ struct buf {
 
 /* Free the memory; the buffer may be used again. NULL is fine. */
 void buf_done(struct buf *b);
+/* buf_done() for secrets: the memory is overwritten first. What the buffer had before it grew is not
+ * reached: reserve room for all at the start. */
+void buf_wipe(struct buf *b);
 /* len = 0, memory kept. */
 static inline void buf_clear(struct buf *b)
 {

@@ -23,6 +23,14 @@
 #define LIMIT_SOURCE_OFFSET 1000000000000 /* the largest number of a first page or item */
 #define LIMIT_MERGE_MEMBERS (1000 * 1000) /* of objects that are merged from several pages */
 
+#define LIMIT_CLIENT_ID 1024     /* characters, as user names */
+#define LIMIT_CLIENT_SECRET 2048 /* as passwords */
+#define LIMIT_SCOPE 4096
+#define LIMIT_TOKEN_BYTES (16 * 1024)        /* of an access token */
+#define LIMIT_TOKEN_ANSWER_BYTES (64 * 1024) /* of what a token endpoint answers */
+#define LIMIT_TOKEN_NODES 10000
+#define LIMIT_TOKEN_LIFE_S (24 * 3600) /* a token is renewed at the latest then */
+
 #define LIMIT_RING_EVENTS 256          /* recent events a hub keeps */
 #define LIMIT_RING_BYTES (1024 * 1024) /* and their bytes, unless one event alone is larger */
 #define LIMIT_REPLAY_EVENTS 1000       /* a resume longer than this gets a snapshot instead */

@@ -187,8 +187,10 @@ static struct fetch_xfer *xfer_new(struct fetcher *fr)
 
 void fetch_xfer_wipe(struct fetch_xfer *x)
 {
-    buf_wipe(&x->body);
-    buf_wipe(&x->lines);
+    if (x->body.p)
+        explicit_bzero(x->body.p, x->body.len);
+    if (x->lines.p)
+        explicit_bzero(x->lines.p, x->lines.len);
 }
 
 void fetch_xfer_free(struct fetch_xfer *x)

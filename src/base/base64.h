@@ -1,0 +1,16 @@
+/*
+ * Base64 (RFC 4648 §4), with padding and without line breaks.
+ */
+#ifndef BASE_BASE64_H
+#define BASE_BASE64_H
+
+#include "base/buf.h"
+
+/* Bytes that the text of n bytes has. */
+static inline size_t base64_len(size_t n)
+{
+    return (n + 2) / 3 * 4;
+}
+void base64_encode(struct buf *b, struct str s);
+
+#endif
