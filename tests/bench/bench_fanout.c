@@ -15,7 +15,7 @@
 
 #include "fanout_rig.c"
 
-#define ROUNDS 5
+#define ROUNDS 3
 #define ROUND_US (2 * US_PER_S)
 #define WAIT_US (60 * US_PER_S)
 
