@@ -25,6 +25,8 @@ const struct api_route api_routes[] = {
     {HTTP_GET_, API_TOPICS "/{idOrName}/events", api_topic_events, AUTH_SUBSCRIBE, JSON,
      "Events of the journal; query: after (0), limit (100, at most 1000)"},
     {HTTP_POST_, API_TOPICS "/{idOrName}/poll", api_topic_poll, AUTH_PUBLISH, JSON, "Poll now"},
+    {HTTP_GET_, API_TOPICS "/{idOrName}/refused", api_topic_refused, AUTH_ADMIN, JSON,
+     "The last payload that assert refused, and why; 404 since the next success"},
     {HTTP_GET_, API_TOPICS "/{idOrName}/debug", api_topic_debug, AUTH_ADMIN, JSON,
      "State of a topic and its last polls"},
     {HTTP_GET_, "/streams/subscribers/sse/api/v1/topics/{idOrName}", api_topic_stream,

@@ -268,7 +268,7 @@ void api_topic_poll(const struct api_call *call)
     start_text_job(call, poll_work, 202);
 }
 
-/* ---- debug ---- */
+/* ---- members ---- */
 
 static void put_time(struct jwriter *w, const char *key, int64_t wall)
 {
@@ -297,6 +297,45 @@ static void put_i64(struct jwriter *w, const char *key, int64_t v)
     jw_key(w, key);
     jw_i64(w, v);
 }
+
+/* ---- a refused payload ---- */
+
+static void write_refused(struct buf *b, const struct topic_refused *refused)
+{
+    struct jwriter w = jw_begin(b);
+
+    jw_object(&w);
+    put_time(&w, "time", refused->time_wall);
+    put_i64(&w, "code", err_row(refused->why.err)->channel_code);
+    jw_key(&w, "message");
+    jw_strz(&w, refused->why.text);
+    jw_key(&w, "payload");
+    jw_raw(&w, blob_view(refused->payload));
+    jw_object_end(&w);
+    CHECK(jw_end(&w) == E_OK);
+}
+
+static void refused_work(struct api_job *j, struct topic *t)
+{
+    struct text_job *text = CONTAINER_OF(j, struct text_job, job);
+
+    if (!t)
+        j->err = err_set(&j->info, E_NOT_FOUND, "the topic was deleted");
+    else if (!t->refused)
+        j->err = err_set(&j->info, E_NOT_FOUND,
+                         "no payload of the topic \"%s\" was refused since its last success",
+                         t->conf->name);
+    else
+        write_refused(&text->body, t->refused);
+    api_job_done(j);
+}
+
+void api_topic_refused(const struct api_call *call)
+{
+    start_text_job(call, refused_work, 200);
+}
+
+/* ---- debug ---- */
 
 static void put_poller(struct jwriter *w, const struct topic *t)
 {

@@ -9,6 +9,7 @@
 void api_topic_snapshot(const struct api_call *call);
 void api_topic_events(const struct api_call *call);
 void api_topic_poll(const struct api_call *call);
+void api_topic_refused(const struct api_call *call);
 void api_topic_debug(const struct api_call *call);
 void api_topic_stream(const struct api_call *call);
 

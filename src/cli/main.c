@@ -7,12 +7,12 @@
 #include "publisher/pub_http.h"
 
 static const struct command *const commands[] = {
-    &command_serve, &command_tail,   &command_check, &command_apply,
-    &command_get,   &command_delete, &command_diff,  &command_patch,
+    &command_serve,  &command_tail, &command_check, &command_apply, &command_get,
+    &command_delete, &command_diff, &command_patch, &command_date,
 };
 
 static const char *const command_names[] = {
-    "serve", "tail", "check", "apply", "get", "delete", "diff", "patch", "help",
+    "serve", "tail", "check", "apply", "get", "delete", "diff", "patch", "date", "help",
 };
 
 int command_fail(const char *fmt, ...)

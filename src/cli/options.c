@@ -42,6 +42,12 @@ static int unknown(const struct option *options, size_t count, struct str name, 
     return -1;
 }
 
+/* A number below zero is none, nor is "-", which stands for standard input. */
+static bool is_option(const char *arg)
+{
+    return arg[0] == '-' && arg[1] != '\0' && !(arg[1] >= '0' && arg[1] <= '9');
+}
+
 int options_take(const struct option *options, size_t count, int argc, char **argv)
 {
     int left = 1, i = 1;
@@ -51,7 +57,7 @@ int options_take(const struct option *options, size_t count, int argc, char **ar
         struct str name = str_split(&value, '=');
         const struct option *o = option_find(options, count, name);
 
-        if (argv[i][0] != '-' || argv[i][1] == '\0') {
+        if (!is_option(argv[i])) {
             argv[left++] = argv[i];
         } else if (!o) {
             return unknown(options, count, name, argv[0]);

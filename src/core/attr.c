@@ -140,8 +140,10 @@ static void free_member(const struct attr *row, void *member)
 {
     struct attr_map *map;
     struct attr_ints *ints;
+    struct attr_texts *texts;
 
     switch (row->kind) {
+    case ATTR_SCALAR:
     case ATTR_STRING:
     case ATTR_URL:
     case ATTR_POINTER:
@@ -160,6 +162,13 @@ static void free_member(const struct attr *row, void *member)
         ints = member;
         free(ints->items);
         *ints = (struct attr_ints){0};
+        return;
+    case ATTR_POINTER_LIST:
+        texts = member;
+        for (size_t i = 0; i < texts->count; i++)
+            free(texts->items[i]);
+        free(texts->items);
+        *texts = (struct attr_texts){0};
         return;
     case ATTR_OBJECT:
         attr_done(row->rows, row->row_count, member);

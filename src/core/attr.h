@@ -18,19 +18,21 @@
 
 /* Each with the type of its member in the struct. */
 enum attr_kind {
-    ATTR_STRING,     /* char *, NULL when absent; min … max characters, none of them control */
-    ATTR_URL,        /* char *; core/url.h */
-    ATTR_POINTER,    /* char *; RFC 6901 */
-    ATTR_BOOL,       /* bool */
-    ATTR_INT,        /* int64_t; min … max */
-    ATTR_NUMBER,     /* double; min … max */
-    ATTR_DURATION,   /* int64_t µs; min … max µs; ISO-8601 text */
-    ATTR_STRING_MAP, /* struct attr_map; at most max members */
-    ATTR_INT_LIST,   /* struct attr_ints; each min … max, at most ATTR_LIST_MAX */
-    ATTR_ENUM,       /* int: place in names; "" is as absent */
-    ATTR_NAME_LIST,  /* unsigned: a bit for each place in names */
-    ATTR_OBJECT,     /* a struct in place, described by rows */
-    ATTR_JSON,       /* const jval *: an object, borrowed from the document; NULL when absent */
+    ATTR_STRING,       /* char *, NULL when absent; min … max characters, none of them control */
+    ATTR_SCALAR,       /* char *; a string, or the text of a number */
+    ATTR_URL,          /* char *; core/url.h */
+    ATTR_POINTER,      /* char *; RFC 6901 */
+    ATTR_POINTER_LIST, /* struct attr_texts; one ATTR_POINTER, or an array of at most max */
+    ATTR_BOOL,         /* bool */
+    ATTR_INT,          /* int64_t; min … max */
+    ATTR_NUMBER,       /* double; min … max */
+    ATTR_DURATION,     /* int64_t µs; min … max µs; ISO-8601 text */
+    ATTR_STRING_MAP,   /* struct attr_map; at most max members */
+    ATTR_INT_LIST,     /* struct attr_ints; each min … max, at most ATTR_LIST_MAX */
+    ATTR_ENUM,         /* int: place in names; "" is as absent */
+    ATTR_NAME_LIST,    /* unsigned: a bit for each place in names */
+    ATTR_OBJECT,       /* a struct in place, described by rows */
+    ATTR_JSON,         /* const jval *: an object, borrowed from the document; NULL when absent */
     ATTR_TYPED_LIST, /* const jval *: an array of objects, or an object of objects by their type */
     ATTR_IGNORED,    /* none: the server sets it; what a client sends back is passed over */
     ATTR_LATER,      /* none: known, but not offered by this version */
@@ -73,6 +75,10 @@ struct attr_map {
 };
 struct attr_ints {
     int64_t *items;
+    size_t count;
+};
+struct attr_texts {
+    char **items;
     size_t count;
 };
 

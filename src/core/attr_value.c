@@ -48,11 +48,17 @@ void attr_expected(const struct attr *row, struct buf *b)
     case ATTR_STRING:
         buf_printf(b, "a string of %.15g to %.15g characters", row->min, row->max);
         return;
+    case ATTR_SCALAR:
+        buf_puts(b, "a string or a number");
+        return;
     case ATTR_URL:
         buf_printf(b, "an absolute http or https URL of at most %d bytes", LIMIT_URL_BYTES);
         return;
     case ATTR_POINTER:
         buf_puts(b, "a JSON pointer (RFC 6901) such as \"/items\"");
+        return;
+    case ATTR_POINTER_LIST:
+        buf_printf(b, "a JSON pointer (RFC 6901), or an array of at most %.15g", row->max);
         return;
     case ATTR_BOOL:
         buf_puts(b, "true or false");
@@ -310,6 +316,40 @@ static bool parse_ints(struct attr_ctx *c, const struct attr *row, const jval *v
     return fine;
 }
 
+static bool parse_pointers(struct attr_ctx *c, const struct attr *row, const jval *v,
+                           struct attr_texts *ret)
+{
+    const struct attr one = {.name = row->name, .kind = ATTR_POINTER};
+    struct jiter it = jiter_of(v);
+    bool fine = true;
+
+    if (jv_type(v) != JT_ARRAY && jv_type(v) != JT_STRING) {
+        refuse(c, row, v, NULL);
+        return false;
+    }
+    if ((double)jv_count(v) > row->max) {
+        attr_fault(c, "expected at most %.15g elements, found %zu", row->max, jv_count(v));
+        return false;
+    }
+    ret->items = xcalloc(jv_count(v) + 1, sizeof *ret->items);
+    if (jv_type(v) == JT_STRING) {
+        if (!parse_text(c, &one, v, ret->items))
+            return false;
+        ret->count = 1;
+        return true;
+    }
+    while (jiter_next(&it)) {
+        size_t was = attr_enter_index(c, it.index);
+
+        if (parse_text(c, &one, it.value, &ret->items[ret->count]))
+            ret->count++;
+        else
+            fine = false;
+        attr_leave(c, was);
+    }
+    return fine;
+}
+
 static size_t count_names(const char *const *names)
 {
     size_t n = 0;
@@ -409,6 +449,12 @@ bool attr_parse_value(struct attr_ctx *c, const struct attr *row, const jval *v,
     size_t place;
 
     switch (row->kind) {
+    case ATTR_SCALAR:
+        if (jv_type(v) == JT_NUMBER) {
+            *(char **)member = str_dup(jv_number_text(v));
+            return true;
+        }
+        return parse_text(c, row, v, member);
     case ATTR_STRING:
     case ATTR_URL:
     case ATTR_POINTER:
@@ -425,6 +471,8 @@ bool attr_parse_value(struct attr_ctx *c, const struct attr *row, const jval *v,
         return parse_map(c, row, v, member);
     case ATTR_INT_LIST:
         return parse_ints(c, row, v, member);
+    case ATTR_POINTER_LIST:
+        return parse_pointers(c, row, v, member);
     case ATTR_ENUM:
         if (!parse_name(c, row, v, &place))
             return false;

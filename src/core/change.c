@@ -3,6 +3,7 @@
 #include "base/trace.h"
 #include "core/limits.h"
 #include "json/diff.h"
+#include "json/omit.h"
 
 void change_find(struct str before, const jval *after, size_t after_bytes,
                  const struct change_conf *conf, struct change *ret)
@@ -22,6 +23,11 @@ void change_find(struct str before, const jval *after, size_t after_bytes,
     /* Old bytes are our own writing: they parse, or the store is damaged and the whole is sent. */
     if (jdoc_parse(before, NULL, &old, NULL) != E_OK)
         return;
+    if (conf->ignore && jomit_equal(conf->ignore, jdoc_root(old), after)) {
+        trace(diff, "equal but for what is ignored");
+        ret->equal = true;
+        return;
+    }
     jdiff(jdoc_root(old), after, &opt, &patch, &res);
     trace(diff, "%zu ops, %zu bytes of patch, %zu of document%s%s", res.ops, patch.len, after_bytes,
           res.equal ? ", equal" : "", res.over ? ", over" : "");

@@ -9,7 +9,7 @@
 #include "json/value.h"
 
 struct change {
-    bool equal;         /* by value */
+    bool equal;         /* by value, but for what conf->ignore leaves out */
     struct blob *patch; /* NULL when equal, or when the whole document is the smaller message */
 };
 

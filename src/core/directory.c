@@ -7,6 +7,7 @@
  * loop that asked is told.
  */
 #include "base/count.h"
+#include "base/seal.h"
 #include "base/trace.h"
 #include "core/shard.h"
 #include "core/topic.h"
@@ -206,7 +207,7 @@ void directory_store(struct shard *sh, struct topic_conf *c, const struct topic_
     ch->put.kind = "topic";
     ch->put.id = xstrdup(c->id);
     ch->put.name = xstrdup(c->name);
-    ch->put.body = blob_ref(c->json);
+    ch->put.body = seal_make(sh->engine->seal, blob_view(c->json));
     ch->put.expected_rev = was ? was->rev : 0;
     ch->put.id_given = !was && c->id_given;
     loop_post(sh->engine->shards[0]->loop, &ch->mail, on_asked);

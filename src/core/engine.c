@@ -7,6 +7,7 @@
 
 #include "base/count.h"
 #include "base/log.h"
+#include "base/seal.h"
 #include "core/hub.h"
 #include "core/limits.h"
 #include "core/topic.h"
@@ -111,13 +112,35 @@ static enum err open_parts(struct house *h, struct errinfo *ei)
         if (err != E_OK)
             return err;
     }
-    return store_open(&store_conf, &e->store, ei);
+    err = store_open(&store_conf, &e->store, ei);
+    if (err != E_OK)
+        return err;
+    AUTO_FREE char *key = xasprintf("%s/secret.key", conf->data);
+    return seal_open(key, &e->seal, ei);
 }
 
 struct loading {
     struct engine *engine;
     unsigned loaded, skipped;
 };
+
+/* A record is sealed, but for those of the first version. */
+static enum err load_record(const struct engine *e, const struct store_record *r,
+                            struct topic_conf **ret, struct errinfo *ei)
+{
+    AUTO(buf_done) struct buf plain = BUF_INIT;
+    struct str body = r->body;
+
+    if (seal_is(body)) {
+        enum err err = seal_undo(e->seal, body, &plain, ei);
+        if (err != E_OK)
+            return err;
+        body = buf_view(&plain);
+    }
+    enum err err = topic_conf_load(r->id, body, r->num, r->rev, ret, ei);
+    buf_wipe(&plain);
+    return err;
+}
 
 /* A record that this version cannot read stays in the store for one that can. */
 static void on_record(const struct store_record *r, const struct store_head *head, void *arg)
@@ -126,7 +149,7 @@ static void on_record(const struct store_record *r, const struct store_head *hea
     struct engine *e = l->engine;
     struct errinfo ei = ERRINFO_INIT;
     AUTO(topic_conf_unrefp) struct topic_conf *c = NULL;
-    enum err err = topic_conf_load(r->id, r->body, r->num, r->rev, &c, &ei);
+    enum err err = load_record(e, r, &c, &ei);
 
     if (err != E_OK) {
         l->skipped++;
@@ -374,6 +397,7 @@ void engine_stop(struct engine *e)
         shard_close(e->shards[i]);
     for (unsigned i = 0; i < e->shard_count; i++)
         shard_free(e->shards[i]);
+    seal_free(e->seal);
     egress_unref(e->egress);
     tls_server_unref(h->tls);
     pthread_cond_destroy(&h->became_quiet);

@@ -18,6 +18,9 @@
 #define LIMIT_DIFF_OPS 20000
 #define LIMIT_DIFF_US 50000
 
+#define LIMIT_GATE_POINTERS 64 /* of assert.pointerExists */
+
+#define LIMIT_QUERY_PARAMETERS 32         /* computed ones of a publisher */
 #define LIMIT_SOURCE_PAGES 100000         /* the largest pagination.maxPages */
 #define LIMIT_SOURCE_PAGE_SIZE 1000000000 /* the largest number of items asked for at once */
 #define LIMIT_SOURCE_OFFSET 1000000000000 /* the largest number of a first page or item */

@@ -20,6 +20,7 @@ struct topic_conf;
 struct request;
 struct attr;
 struct change_conf;
+struct gate_conf;
 
 struct processor {
     const char *type; /* publisher.type: "http-poller" */
@@ -32,8 +33,10 @@ struct processor {
      * parsed config (immutable, used by any loop), NULL only when faults were added. */
     void *(*config_new)(const jval *config, const char *pointer, struct faults *f);
     void (*config_free)(void *config);
-    /* Options of the change detection that the config holds; texts are borrowed from it. NULL: none. */
+    /* Options of the change detection that the config holds, borrowed from it. NULL: none. */
     void (*change)(const void *config, struct change_conf *ret);
+    /* What payloads must be like; borrowed from the config. NULL, or gives NULL: no rules. */
+    const struct gate_conf *(*gate)(const void *config);
     /* µs between starts of polls. */
     int64_t (*period)(const void *config);
     /* Deadline of one poll as a whole, µs from its start. */

@@ -100,7 +100,14 @@ static void on_committed(void *arg, enum err err, const struct errinfo *ei)
 
 void request_publish(struct request *r, const jval *value, struct buf *text)
 {
+    struct errinfo ei = ERRINFO_INIT;
+
     CHECK_OBJ(r, REQUEST_MAGIC);
+    enum err err = topic_pass_gate(r->topic, value, text, &ei);
+    if (err != E_OK) {
+        request_end(r, EXIT_ERROR, err, &ei);
+        return;
+    }
     r->state = REQUEST_COMMITTING;
     if (!topic_publish_document(r->topic, value, text, on_committed, r))
         request_end(r, EXIT_UNCHANGED, E_OK, NULL);

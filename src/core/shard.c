@@ -2,6 +2,7 @@
 
 #include "core/hub.h"
 #include "core/poller.h"
+#include "core/token.h"
 #include "core/topic.h"
 
 /* Saved states lag behind at most this much after a crash. */
@@ -57,6 +58,7 @@ struct shard *shard_new(struct engine *e, unsigned index)
     if (e->conf->poll_ca_file && e->conf->poll_ca_file[0])
         fc.ca_file = e->conf->poll_ca_file;
     sh->fetcher = fetcher_new(sh->loop, &fc, e->egress);
+    sh->tokens = tokens_new(sh);
     loop_set_step(sh->loop, LOOP_STEP_COMMIT, on_commit_step, sh);
     loop_set_step(sh->loop, LOOP_STEP_FLUSH, on_flush_step, sh);
     timer_init(&sh->tick, on_tick, sh);
@@ -107,6 +109,7 @@ void shard_close(struct shard *sh)
     hub_free_all(sh);
     while ((t = any_topic(sh)))
         topic_close(t);
+    tokens_free(sh->tokens);
     fetcher_free(sh->fetcher);
 }
 

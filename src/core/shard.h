@@ -20,6 +20,7 @@ struct topic;
 struct engine {
     const struct conf *conf;
     struct store *store;
+    struct seal *seal; /* of the records in it: they hold secrets */
     struct egress *egress;
     unsigned shard_count;
     struct shard *shards[LOOPS_MAX];
@@ -33,6 +34,7 @@ struct shard {
     struct loop *loop;
     unsigned index;
     struct fetcher *fetcher;
+    struct tokens *tokens; /* core/token.h */
     struct http_server *server;
     struct map by_id; /* → struct topic_conf *, one reference for both maps */
     struct map by_name;

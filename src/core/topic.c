@@ -3,6 +3,7 @@
 #include "base/count.h"
 #include "base/log.h"
 #include "base/trace.h"
+#include "core/gate.h"
 #include "core/limits.h"
 #include "core/request.h"
 #include "json/patch.h"
@@ -55,10 +56,19 @@ struct topic *topic_new(struct shard *sh, struct topic_conf *conf, const struct 
     return t;
 }
 
+static void drop_refused(struct topic *t)
+{
+    if (!t->refused)
+        return;
+    blob_unref(t->refused->payload);
+    free(TAKE(t->refused));
+}
+
 static void topic_free(void *p)
 {
     struct topic *t = p;
 
+    drop_refused(t);
     event_unref(t->error);
     blob_unref(t->document);
     blob_unref(t->saved);
@@ -260,6 +270,24 @@ void topic_load(struct topic *t, struct topic_loader *l)
     store_load(t->shard->engine->store, &lo->load);
 }
 
+/* ---- the gate ---- */
+
+enum err topic_pass_gate(struct topic *t, const jval *value, const struct buf *text,
+                         struct errinfo *ei)
+{
+    struct errinfo why = ERRINFO_INIT;
+
+    if (!t->conf->gate)
+        return E_OK;
+    enum err err = gate_check(t->conf->gate, blob_view(t->document), value, text->len, &why);
+    if (err == E_OK)
+        return E_OK;
+    drop_refused(t);
+    t->refused = xcalloc(1, sizeof *t->refused);
+    *t->refused = (struct topic_refused){blob_of_buf(text), clock_now_wall(), why};
+    return err_set(ei, err, "%s", why.text);
+}
+
 /* ---- outcome of polls ---- */
 
 void topic_checked(struct topic *t, int64_t now_wall)
@@ -267,6 +295,7 @@ void topic_checked(struct topic *t, int64_t now_wall)
     int64_t now = loop_now(t->shard->loop);
 
     t->checked_wall = now_wall;
+    drop_refused(t);
     topic_state_changed(t);
     if (t->error) {
         event_unref(TAKE(t->error));

@@ -43,6 +43,13 @@ struct topic_outcome {
 };
 #define TOPIC_OUTCOMES 8
 
+/* The last payload that the gate (core/gate.h) did not let through. */
+struct topic_refused {
+    struct blob *payload;
+    int64_t time_wall;
+    struct errinfo why;
+};
+
 struct topic {
     unsigned magic;
     struct shard *shard;
@@ -59,8 +66,9 @@ struct topic {
     size_t patch_bytes;
     unsigned patch_count;
     /* poll outcome */
-    int64_t checked_wall; /* last success */
-    struct event *error;  /* NULL while it works */
+    int64_t checked_wall;          /* last success */
+    struct event *error;           /* NULL while it works */
+    struct topic_refused *refused; /* NULL: none since the last success */
     /* who follows */
     uint64_t hub_mask;    /* bit per loop with a hub */
     uint64_t asking_mask; /* of them, those not answered yet: the document is being loaded */
@@ -107,6 +115,10 @@ typedef void topic_committed_f(void *arg, enum err err, const struct errinfo *ei
  * JSON of value. The document is loaded, no event is being committed. */
 bool topic_publish_document(struct topic *t, const jval *value, struct buf *text,
                             topic_committed_f *done, void *arg);
+/* May this be published? E_POLL_FORMAT: no, the gate keeps a copy of it in t->refused, and ei says
+ * why. The document is loaded. */
+MUST_USE enum err topic_pass_gate(struct topic *t, const jval *value, const struct buf *text,
+                                  struct errinfo *ei);
 /* Whoever published (arg of the commit) is gone: the commit goes on, its done is not called. */
 void topic_forget_commit(struct topic *t, const void *arg);
 /* A successful poll, published or with nothing new: the topic works, and this was its time. */

@@ -269,6 +269,8 @@ static void parse_config(struct faults *f, const jval *given, struct topic_conf 
     conf->config = conf->processor->config_new(given, CONFIG_POINTER, f);
     if (conf->config && conf->processor->change)
         conf->processor->change(conf->config, &conf->change);
+    if (conf->config && conf->processor->gate)
+        conf->gate = conf->processor->gate(conf->config);
 }
 
 /* ---- the stored text ---- */

@@ -12,13 +12,16 @@
 #include "core/attr.h"
 #include "core/mode.h"
 
+struct gate_conf;
+struct jomit;
 struct processor;
 
 /* Options of the change detection: beyond the source, all off by default. They stand in
- * publisher.config; the processor fills this from its parsed config, which owns the text. */
+ * publisher.config; the processor fills this from its parsed config, which owns what is pointed to. */
 struct change_conf {
     const char *array_key; /* NULL: guessed */
     bool allow_move;
+    const struct jomit *ignore; /* left out when payloads are compared; NULL: nothing */
 };
 
 struct topic_conf {
@@ -34,7 +37,8 @@ struct topic_conf {
     enum payload_type payload;
     bool always_on;
     struct change_conf change;
-    unsigned sse_modes; /* MODE_BITs allowed */
+    const struct gate_conf *gate; /* of the config; NULL: every payload is published */
+    unsigned sse_modes;           /* MODE_BITs allowed */
     enum mode sse_default;
     struct blob *json; /* as stored: secrets in it, without num and rev */
 };

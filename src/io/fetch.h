@@ -62,7 +62,8 @@ struct fetch_params {
     /* 0: a 3xx is given back as it is, as it always is for a method other than GET and HEAD. Other
      * origins than the target's get none of the fields above, and https never leads to http. */
     unsigned max_redirects;
-    bool secret; /* the fetcher's own copies of the fields and of the answer are overwritten after */
+    bool
+        secret; /* the fetcher's own copies of the fields and of the answer are overwritten after */
 };
 
 /* ---- what came ---- */

@@ -19,6 +19,8 @@
 
 #define REQUEST_MAX 65536
 
+struct conn;
+
 struct origin {
     int fd;
     uint16_t port;
@@ -29,6 +31,7 @@ struct origin {
     struct list conns;
     atomic_uint connections, requests;
     unsigned active, active_max, hold_until; /* of /hold */
+    bool (*other)(struct conn *c);           /* paths that are not in the table; NULL: 404 */
 };
 
 struct conn {
@@ -363,6 +366,8 @@ static bool behave(struct conn *c)
     for (size_t i = 0; i < ARRAY_LEN(behaviours); i++)
         if (str_starts(c->path, str_of(behaviours[i].path)))
             return behaviours[i].fn(c);
+    if (c->o->other)
+        return c->o->other(c);
     return answer(c, "404 Not Found", "", STR("no such path"));
 }
 

@@ -18,6 +18,7 @@ struct all {
     double share;
     struct attr_map map;
     struct attr_ints codes;
+    struct attr_texts pointers;
     int colour;
     unsigned sides;
     struct inner inner;
@@ -77,6 +78,7 @@ static const struct attr rows[] = {
     ROW(NUMBER, share, .preset = "0.25", .max = 1),
     ROW(STRING_MAP, map, .max = 3, .is_secret = is_secret),
     ROW(INT_LIST, codes, .preset = "1,22,-3", .min = -3, .max = 99),
+    ROW(POINTER_LIST, pointers, .max = 3),
     ROW(ENUM, colour, .preset = "green", .names = colours, .later = colours_later),
     ROW(NAME_LIST, sides, .names = sides),
     ROW(OBJECT, inner, .rows = inner_rows, .row_count = ARRAY_LEN(inner_rows)),
@@ -130,6 +132,7 @@ static void defaults(void **state)
     assert_int_equal(r.all.codes.count, 3);
     assert_int_equal(r.all.codes.items[1], 22);
     assert_int_equal(r.all.codes.items[2], -3);
+    assert_int_equal(r.all.pointers.count, 0);
     assert_int_equal(r.all.colour, 1);
     assert_int_equal(r.all.sides, 0);
     assert_int_equal(r.all.inner.depth, 7);
@@ -194,6 +197,16 @@ static void one_fault(void **state)
         {"{\"map\":{\"a\":\"\",\"b\":\"\",\"c\":\"\",\"d\":\"\"}}", "/at/map", "at most 3 names"},
         {"{\"codes\":[1,100]}", "/at/codes/1",
          "expected an integer between -3 and 99, found the number 100"},
+        {"{\"pointers\":7}", "/at/pointers",
+         "expected a JSON pointer (RFC 6901), or an array of at most 3, found the number 7"},
+        {"{\"pointers\":\"a\"}", "/at/pointers",
+         "expected a JSON pointer (RFC 6901) such as \"/items\", found the string \"a\": "},
+        {"{\"pointers\":[\"/a\",\"/b~\"]}", "/at/pointers/1", "character 3"},
+        {"{\"pointers\":[null]}", "/at/pointers/0", "such as \"/items\", found null"},
+        {"{\"pointers\":[[\"/a\"]]}", "/at/pointers/0", "found an array"},
+        {"{\"pointers\":[\"/a\\u0000\"]}", "/at/pointers/0", "NUL"},
+        {"{\"pointers\":[\"\",\"\",\"\",\"\"]}", "/at/pointers",
+         "expected at most 3 elements, found 4"},
         {"{\"colour\":\"gren\"}", "/at/colour",
          "expected one of \"red\", \"green\", found the string \"gren\"; did you mean \"green\"?"},
         {"{\"colour\":\"blue\"}", "/at/colour", "\"blue\" is not offered by this version yet"},
@@ -228,6 +241,36 @@ static void one_fault(void **state)
             fail_msg("%s: %s", table[i].json, r.faults.items[0].detail);
         result_done(&r);
     }
+}
+
+static void pointer_lists(void **state)
+{
+    struct result r;
+
+    (void)state;
+    parse(&r, "{\"pointers\":\"\"}");
+    assert_int_equal(r.faults.count, 0);
+    assert_int_equal(r.all.pointers.count, 1);
+    assert_string_equal(r.all.pointers.items[0], "");
+    result_done(&r);
+    parse(&r, "{\"pointers\":[\"/a~1b\",\"/*/c\",\"/a~1b\"]}");
+    assert_int_equal(r.faults.count, 0);
+    assert_int_equal(r.all.pointers.count, 3);
+    assert_string_equal(r.all.pointers.items[1], "/*/c");
+    assert_string_equal(r.all.pointers.items[2], "/a~1b");
+    result_done(&r);
+    parse(&r, "{\"pointers\":[]}");
+    assert_int_equal(r.faults.count, 0);
+    assert_int_equal(r.all.pointers.count, 0);
+    result_done(&r);
+    parse(&r, "{\"pointers\":[\"/a\",1,\"/b\",\"c\"]}");
+    assert_int_equal(r.faults.count, 1);
+    assert_int_equal(r.all.pointers.count, 0);
+    result_done(&r);
+    parse(&r, "{\"pointers\":[\"/a\",1,\"c\"]}");
+    assert_int_equal(r.faults.count, 2);
+    assert_int_equal(r.all.pointers.count, 0);
+    result_done(&r);
 }
 
 /* What had a fault has its default, so that later checks find no half-made values. */
@@ -318,6 +361,6 @@ static void unmasked(void **state)
 
 int main(void)
 {
-    return RUN_TESTS(defaults, values, one_fault, faulty_keeps_default, null_and_empty_are_absent,
-                     written, unmasked);
+    return RUN_TESTS(defaults, values, one_fault, pointer_lists, faulty_keeps_default,
+                     null_and_empty_are_absent, written, unmasked);
 }

@@ -11,6 +11,7 @@
 #include "core/attr.h"
 #include "core/conf.h"
 #include "core/topic_conf.h"
+#include "publisher/http_param.h"
 #include "publisher/pub_http_conf.h"
 
 #define PAGE_MAX ((size_t)1 << 20)
@@ -137,6 +138,7 @@ static void attributes(void **state)
     assert_true(topic_attr_count > 0);
     attributes_of(&p, "", topic_attrs, topic_attr_count);
     attributes_of(&p, "", http_conf_attrs, HTTP_CONF_ATTRS);
+    attributes_of(&p, "computedQueryParameters.{name}.", http_param_attrs, HTTP_PARAM_ATTRS);
     page_close(&p);
 }
 

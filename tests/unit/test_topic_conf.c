@@ -20,6 +20,7 @@ static const struct processor poller = {
     .config_new = http_conf_new,
     .config_free = http_conf_free,
     .change = http_conf_change,
+    .gate = http_conf_gate,
 };
 
 static struct conf server;

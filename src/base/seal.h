@@ -1,0 +1,28 @@
+/*
+ * Sealing of what is stored: secret-key encryption with authentication, by a key in a file of its
+ * own. The only door to libsodium here.
+ *
+ * A seal is immutable and may be used by many threads.
+ */
+#ifndef BASE_SEAL_H
+#define BASE_SEAL_H
+
+#include "base/blob.h"
+#include "base/err.h"
+
+struct seal;
+
+/* The key of this file; made (readable by its owner alone) when there is none. Errors name the file
+ * and what to do: E_IO; E_INVALID: it is no key, or others may read it. */
+MUST_USE enum err seal_open(const char *path, struct seal **ret, struct errinfo *ei);
+void seal_free(struct seal *s);
+
+/* A new blob with the text sealed. */
+struct blob *seal_make(const struct seal *s, struct str plain);
+/* Was this made by seal_make()? Text of JSON never looks like it. */
+bool seal_is(struct str sealed);
+/* Append the text to b. E_STORE_CORRUPT: it was sealed with another key, or damaged. */
+MUST_USE enum err seal_undo(const struct seal *s, struct str sealed, struct buf *b,
+                            struct errinfo *ei);
+
+#endif
