@@ -37,6 +37,9 @@ static const struct meaning meanings[] = {
     {CURLE_WEIRD_SERVER_REPLY, E_POLL_UNKNOWN, "the answer is not valid HTTP"},
     /* In practice this is a header line over libcurl's own limit of 100 KB. */
     {CURLE_OUT_OF_MEMORY, E_POLL_SIZE, "the response header is too large"},
+#if LIBCURL_VERSION_NUM >= 0x080600
+    {CURLE_TOO_LARGE, E_POLL_SIZE, "the response header is too large"},
+#endif
     {CURLE_URL_MALFORMAT, E_POLL_CONFIG, "the URL is not valid"},
     {CURLE_BAD_CONTENT_ENCODING, E_POLL_FORMAT, "the transfer coding of the answer is not known"},
 };
