@@ -303,3 +303,14 @@ size_t str_json_char(struct str *s, char ret[STR_JSON_CHAR])
     memcpy(ret, was.p, n);
     return n;
 }
+
+int str_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}

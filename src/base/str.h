@@ -51,6 +51,8 @@ struct str str_drop(struct str s, size_t n);
 /* Whole slice as a decimal; false if not only digits, or over max. */
 bool str_to_u64(struct str s, uint64_t max, uint64_t *ret);
 bool str_to_i64(struct str s, int64_t *ret);
+/* 0 … 15, or -1 for what is no hexadecimal digit. */
+int str_hex_digit(char c);
 /* Heap copy with a NUL. */
 char *str_dup(struct str s);
 /* Edit distance (insert, delete, replace, swap of neighbours), at most `max` + 1; for "did you mean". */

@@ -4,17 +4,6 @@
 #include "core/limits.h"
 #include "core/url.h"
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The character at *at of s, decoded; *at moves behind it. A wrong escape stands for itself. */
 static char decode(struct str s, size_t *at)
 {
@@ -24,7 +13,7 @@ static char decode(struct str s, size_t *at)
         return ' ';
     if (c != '%' || s.n - *at < 2)
         return c;
-    int high = hex(s.p[*at]), low = hex(s.p[*at + 1]);
+    int high = str_hex_digit(s.p[*at]), low = str_hex_digit(s.p[*at + 1]);
     if (high < 0 || low < 0)
         return c;
     *at += 2;

@@ -3,17 +3,6 @@
  */
 #include "io/http_parse.h"
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* Decode into `to` (room for s.n bytes); the number of bytes, or -1 for a wrong escape. */
 static ssize_t decode(struct str s, bool plus_is_space, char *to)
 {
@@ -21,8 +10,8 @@ static ssize_t decode(struct str s, bool plus_is_space, char *to)
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
         if (c == '%') {
-            int high = i + 2 < s.n ? hex(s.p[i + 1]) : -1;
-            int low = i + 2 < s.n ? hex(s.p[i + 2]) : -1;
+            int high = i + 2 < s.n ? str_hex_digit(s.p[i + 1]) : -1;
+            int low = i + 2 < s.n ? str_hex_digit(s.p[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return -1;
             c = (char)(high << 4 | low);
