@@ -362,16 +362,10 @@ static void put_poller(struct jwriter *w, const struct topic *t)
 
 static void put_error(struct jwriter *w, const struct event *error)
 {
-    AUTO(buf_done) struct buf text = BUF_INIT;
-
-    if (!error) {
+    if (error)
+        jw_raw(w, blob_view(error->body));
+    else
         jw_null(w);
-        return;
-    }
-    /* The body of an error event lacks its beginning: see core/event.h. */
-    buf_putc(&text, '{');
-    buf_str(&text, blob_view(error->body));
-    jw_raw(w, buf_view(&text));
 }
 
 static void put_outcome(struct jwriter *w, const struct topic_outcome *o)

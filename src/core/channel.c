@@ -1,270 +1,281 @@
 /*
- * Life of channels: how they begin, what ends them.
+ * Life of channels and their followers: how they begin, what ends them.
  */
 #include "core/channel.h"
 
 #include "base/clock.h"
 #include "base/count.h"
 #include "base/trace.h"
-#include "core/channel_replay.h"
 #include "core/shard.h"
-#include "io/sse_frame.h"
-
-/* A field value that is a literal. */
-#define VALUE(lit)                                                                                 \
-    {                                                                                              \
-        "" lit, sizeof(lit) - 1                                                                    \
-    }
-
-static const struct http_field channel_fields[] = {
-    {"Content-Type", VALUE("text/event-stream")},
-    {"Cache-Control", VALUE("no-cache")},
-    {"X-Accel-Buffering", VALUE("no")},
-    {NULL, VALUE("")},
-};
 
 static struct channel *channel_of(struct stream *s)
 {
     return CONTAINER_OF(s, struct channel, stream);
 }
 
-/* ---- life ---- */
+static struct follower *follower_of(struct reader *r)
+{
+    return CONTAINER_OF(r, struct follower, reader);
+}
+
+static const char *name_of(const struct channel *c)
+{
+    return list_empty(&c->followers)
+               ? "-"
+               : LIST_ITEM(c->followers.next, struct follower, link)->reader.hub->conf->name;
+}
+
+/* ---- the connection ---- */
 
 static void on_data(struct stream *s, const char *p, size_t n)
 {
-    /* A client of an event stream has nothing to say. */
-    (void)s;
-    (void)p;
-    (void)n;
+    struct channel *c = channel_of(s);
+
+    if (c->wire->data)
+        c->wire->data(c, p, n);
 }
 
+/* A reader that waits has nothing to write, but there may be a line. */
 static void on_writable(struct stream *s)
 {
     struct channel *c = channel_of(s);
+    bool due = false;
 
-    if (!c->waiting && !c->ended)
-        channel_move(c, HUB_DUE);
+    if (c->ended)
+        return;
+    LIST_EACH (n, &c->followers) {
+        struct reader *r = &LIST_ITEM(n, struct follower, link)->reader;
+        if (!r->waiting) {
+            reader_move(r, HUB_DUE);
+            due = true;
+        }
+    }
+    if (!due)
+        channel_push(c);
+}
+
+static void send_beat(struct reader *r)
+{
+    struct channel *c = follower_of(r)->channel;
+
+    if (!c->line && !c->begun && !r->now[0] && !r->ending) {
+        c->line = c->wire->beat(c, r->hub);
+        c->beat = true;
+    }
+    reader_move(r, HUB_DUE);
 }
 
 static void on_end(struct stream *s, enum err why)
 {
     struct channel *c = channel_of(s);
 
-    if (why != E_OK || c->ended) {
+    if (why != E_OK || c->ended || c->wire->stays) {
         channel_close(c);
         return;
     }
-    trace(channel, "%s: half closed", c->hub->conf->name);
+    trace(channel, "%s: half closed", name_of(c));
     c->half_closed = c->probe = true;
-    if (!c->waiting)
-        channel_beat(c);
+    LIST_EACH (n, &c->followers) {
+        struct reader *r = &LIST_ITEM(n, struct follower, link)->reader;
+        if (!r->waiting) {
+            send_beat(r);
+            return;
+        }
+    }
 }
 
-static const struct stream_events channel_events = {on_data, on_writable, on_end};
+const struct stream_events channel_events = {on_data, on_writable, on_end};
 
-enum err channel_open(struct shard *sh, struct http_request *r, struct topic_conf *conf,
-                      enum mode mode, bool resume, uint64_t after)
+/* ---- what hubs say to followers ---- */
+
+static void on_beat(struct reader *r)
 {
-    AUTO(buf_done) struct buf rest = BUF_INIT;
-    struct channel *c = xcalloc(1, sizeof *c);
+    const struct channel *c = follower_of(r)->channel;
 
-    enum err err = http_takeover(r, 200, channel_fields, &c->stream, &channel_events, &rest);
-    if (err != E_OK) {
-        free(c);
-        return err;
+    /* Another of its topics spoke meanwhile. */
+    if (c->moved > r->moved && !c->probe) {
+        r->moved = c->moved;
+        reader_move(r, HUB_CURRENT);
+        return;
     }
-    c->hub = hub_get(sh, conf);
+    send_beat(r);
+}
+
+static void on_stall(struct reader *r)
+{
+    struct channel *c = follower_of(r)->channel;
+
+    if (!c->ended) {
+        count_one(COUNT_channels_slow_closed);
+        trace(channel, "%s: closed, nothing moved", r->hub->conf->name);
+    }
+    channel_close(c);
+}
+
+/* A comment before all else that is still to come. */
+static void on_comment(struct reader *r, struct str text)
+{
+    AUTO(buf_done) struct buf b = BUF_INIT;
+    struct channel *c = follower_of(r)->channel;
+
+    if (!c->wire->comment)
+        return;
+    c->wire->comment(c, text, &b);
+    channel_say(c, buf_view(&b));
+}
+
+static void on_lost(struct reader *r)
+{
+    count_one(COUNT_channels_slow_closed);
+    follower_close(follower_of(r));
+}
+
+static void on_conf_changed(struct reader *r)
+{
+    struct follower *f = follower_of(r);
+
+    if (!f->channel->wire->allows(r->hub->conf, (enum mode)r->mode))
+        follower_fail(f, 40000, STR("the mode is not allowed any more"));
+}
+
+static void on_last(struct reader *r, struct event *e)
+{
+    follower_end(follower_of(r), e);
+}
+
+static void on_close(struct reader *r)
+{
+    channel_close(follower_of(r)->channel);
+}
+
+static const struct reader_ops follower_ops = {
+    .flush = channel_flush,
+    .beat = on_beat,
+    .stall = on_stall,
+    .comment = on_comment,
+    .lost = on_lost,
+    .conf_changed = on_conf_changed,
+    .end = on_last,
+    .close = on_close,
+};
+
+/* ---- life ---- */
+
+void channel_init(struct channel *c, struct shard *sh, const struct wire *wire)
+{
+    c->wire = wire;
+    c->shard = sh;
+    list_init(&c->followers);
     c->id[0] = rand_u64();
     c->id[1] = rand_u64();
-    c->last_seq = after;
     c->moved = loop_now(sh->loop);
-    c->mode = (uint8_t)mode;
-    c->resume = resume;
-    if (rest.len)
-        c->line = blob_of_buf(&rest);
-    hub_add_channel(c->hub, c->mode == MODE_SNAPSHOT_ONLY);
-    count_one(COUNT_channels);
-    count_one(COUNT_channels_opened);
-    trace(channel, "%s: opened, %s, after %llu", conf->name, mode_name(mode),
-          (unsigned long long)after);
-    channel_move(c, HUB_WAITING);
-    if (c->hub->ready)
-        channel_start(c);
-    return E_OK;
 }
 
-static void forget_frames(struct channel *c)
+void channel_opened(struct channel *c, struct buf *rest)
 {
-    for (size_t i = 0; i < ARRAY_LEN(c->now); i++)
-        event_unrefp(&c->now[i]);
+    if (rest->len)
+        c->line = blob_of_buf(rest);
+    count_one(COUNT_channels);
+    count_one(COUNT_channels_opened);
+}
+
+struct follower *channel_follow(struct channel *c, struct topic_conf *conf, enum mode mode,
+                                bool resume, uint64_t after)
+{
+    struct follower *f = c->first.channel ? xcalloc(1, sizeof *f) : &c->first;
+
+    f->channel = c;
+    f->reader.ops = &follower_ops;
+    f->reader.mode = (uint8_t)mode;
+    list_append(&c->followers, &f->link);
+    trace(channel, "%s: opened, %s, after %llu", conf->name, mode_name(mode),
+          (unsigned long long)after);
+    reader_open(&f->reader, c->shard, conf, resume, after);
+    return f;
+}
+
+/* The first is a part of its channel. */
+static void drop_follower(struct follower *f)
+{
+    struct channel *c = f->channel;
+
+    trace(channel, "%s: closed at %llu", f->reader.hub->conf->name,
+          (unsigned long long)f->reader.last_seq);
+    list_remove(&f->link);
+    reader_close(&f->reader);
+    if (f != &c->first)
+        loop_bury(c->shard->loop, f, free);
 }
 
 void channel_close(struct channel *c)
 {
-    struct hub *h = c->hub;
+    struct list *n;
 
     if (c->closed)
         return;
-    trace(channel, "%s: closed at %llu", h->conf->name, (unsigned long long)c->last_seq);
     c->closed = true;
-    replay_drop(c);
-    list_remove(&c->link);
+    while ((n = c->followers.next) != &c->followers)
+        drop_follower(LIST_ITEM(n, struct follower, link));
     stream_close(&c->stream);
-    forget_frames(c);
+    event_unrefp(&c->begun);
     blob_unrefp(&c->line);
     count_add(COUNT_channels, -1);
-    loop_bury(h->shard->loop, c, free);
-    hub_drop_channel(h, c->mode == MODE_SNAPSHOT_ONLY);
+    loop_bury(c->shard->loop, c, c->wire->free ? c->wire->free : free);
 }
 
-void channel_end(struct channel *c, struct event *e)
+static bool is_last(const struct follower *f)
 {
-    if (c->ending || c->closed)
-        return;
-    c->ending = true;
-    replay_drop(c);
-    /* Only a frame that was begun is finished. */
-    if (c->beat && c->offset == 0) {
-        blob_unrefp(&c->line);
-        c->beat = false;
-    }
-    if (c->line || c->offset == 0)
-        forget_frames(c);
+    const struct list *all = &f->channel->followers;
+
+    return all->next == &f->link && all->prev == &f->link;
+}
+
+void follower_close(struct follower *f)
+{
+    if (is_last(f) && !f->channel->wire->stays)
+        channel_close(f->channel);
     else
-        event_unrefp(&c->now[1]);
-    channel_now(c, e);
-    channel_move(c, HUB_DUE);
+        drop_follower(f);
 }
 
-void channel_fail(struct channel *c, int code, struct str message)
+/* Only what was begun is finished. */
+static void drop_unsent_beat(struct channel *c)
 {
-    struct event *e = event_new_error(code, message, clock_now_wall(), 0);
-
-    channel_end(c, e);
-    event_unref(e);
-}
-
-/* ---- the beginning ---- */
-
-void channel_move(struct channel *c, enum hub_list to)
-{
-    c->waiting = to == HUB_WAITING;
-    list_remove(&c->link);
-    list_append(&c->hub->lists[to], &c->link);
-    if (to == HUB_DUE)
-        hub_wake(c->hub);
-}
-
-void channel_now(struct channel *c, struct event *e)
-{
-    size_t i = c->now[0] ? 1 : 0;
-
-    CHECK(!c->now[i]);
-    c->now[i] = event_ref(e);
-}
-
-/* A comment before all else; the first write of the channel is still to come, or a frame is just
- * over. */
-static void say(struct channel *c, struct str comment)
-{
-    AUTO(buf_done) struct buf b = BUF_INIT;
-
-    CHECK(c->offset == 0);
-    buf_str(&b, blob_view(c->line));
-    sse_comment(&b, comment);
-    blob_unref(c->line);
-    c->line = blob_of_buf(&b);
+    if (!c->beat || (c->offset > 0 && !c->begun))
+        return;
+    blob_unrefp(&c->line);
     c->beat = false;
 }
 
-void channel_begin_at_head(struct channel *c)
+void follower_end(struct follower *f, struct event *e)
 {
-    const struct topic_status *st = &c->hub->status;
-    struct event *whole = c->mode == MODE_EVENT ? NULL : hub_whole(c->hub);
+    struct reader *r = &f->reader;
 
-    c->pos = c->hub->ring.next;
-    c->last_seq = st->seq;
-    c->resume = false;
-    if (whole)
-        channel_now(c, whole);
-    if (st->error)
-        channel_now(c, st->error);
+    if (r->ending || r->closed)
+        return;
+    drop_unsent_beat(f->channel);
+    reader_end(r, e);
+    reader_move(r, HUB_DUE);
 }
 
-void channel_begin_afresh(struct channel *c, const char *why)
+void follower_fail(struct follower *f, int code, struct str message)
+{
+    struct event *e = event_new_error(code, message, clock_now_wall(), 0);
+
+    follower_end(f, e);
+    event_unref(e);
+}
+
+void channel_say(struct channel *c, struct str bytes)
 {
     AUTO(buf_done) struct buf b = BUF_INIT;
 
-    if (c->mode == MODE_EVENT) {
-        struct event *e =
-            event_new_error(40400, STR("resume point no longer held"), clock_now_wall(), 0);
-        channel_now(c, e);
-        event_unref(e);
-    } else {
-        buf_printf(&b, "snapshot instead of resume: %s", why);
-        say(c, buf_view(&b));
-    }
-    channel_begin_at_head(c);
-}
-
-void channel_resumed(struct channel *c)
-{
-    AUTO(buf_done) struct buf b = BUF_INIT;
-    char id[EVENT_ID_MAX + 1];
-
-    event_id_make(id, c->hub->conf->id, c->last_seq);
-    buf_printf(&b, "resumed after %s", id);
-    say(c, buf_view(&b));
-    c->resume = false;
-    count_one(COUNT_channels_resumed);
-}
-
-void channel_go_on_at(struct channel *c, uint64_t pos)
-{
-    const struct hub *h = c->hub;
-
-    c->pos = pos;
-    /* An error of now is behind all events; the ring has it unless the hub came after it. */
-    if (pos == h->ring.next && h->status.error)
-        channel_now(c, h->status.error);
-}
-
-/* What the client has seen may have reached the loop that it comes from before this one: what the
- * owner answers is behind it. */
-static void ask_owner(struct channel *c)
-{
-    c->asked = true;
-    channel_move(c, HUB_WAITING);
-    hub_ask(c->hub);
-}
-
-static void start_resumed(struct channel *c)
-{
-    const struct hub *h = c->hub;
-    uint64_t pos;
-
-    if (c->last_seq > h->status.seq && !c->asked) {
-        ask_owner(c);
-    } else if (c->last_seq > h->status.seq) {
-        channel_begin_afresh(c, "no event has this id");
-    } else if (c->mode == MODE_SNAPSHOT_ONLY && c->last_seq < h->status.seq) {
-        channel_resumed(c);
-        channel_begin_at_head(c);
-    } else if (hub_ring_find(&h->ring, c->last_seq, &pos)) {
-        channel_resumed(c);
-        channel_go_on_at(c, pos);
-    } else {
-        replay_start(c, c->last_seq);
-    }
-}
-
-void channel_start(struct channel *c)
-{
-    channel_move(c, HUB_DUE);
-    if (c->resume)
-        start_resumed(c);
-    else
-        channel_begin_at_head(c);
+    drop_unsent_beat(c);
+    buf_str(&b, blob_view(c->line));
+    buf_str(&b, bytes);
+    blob_unref(c->line);
+    c->line = blob_of_buf(&b);
+    c->beat = false;
 }
 
 void channel_id_text(const struct channel *c, char ret[CHANNEL_ID_LEN + 1])

@@ -60,6 +60,9 @@ struct event *event_new(const char *topic_id, enum event_type type, uint64_t seq
     return e;
 }
 
+#define ERROR_OPENING "{\"datetime\":\"%s\","
+#define ERROR_OPENING_LEN (sizeof ERROR_OPENING - 1 - 2 + CLOCK_MS_LEN)
+
 struct event *event_new_error(int code, struct str message, int64_t time_wall, unsigned retry_ms)
 {
     AUTO(buf_done) struct buf head = BUF_INIT;
@@ -70,13 +73,34 @@ struct event *event_new_error(int code, struct str message, int64_t time_wall, u
     if (retry_ms)
         buf_printf(&head, "retry: %u\n", retry_ms);
     sse_frame_head(&head, STR_NONE, event_type_name(EVENT_ERROR));
-    buf_printf(&head, "{\"datetime\":\"%s\",", time);
+    buf_printf(&body, ERROR_OPENING, time);
     buf_printf(&body, "\"code\":%d,\"category\":\"%s\",\"message\":", code, event_category(code));
     buf_json_str(&body, message);
     buf_putc(&body, '}');
 
     struct event *e = event_alloc(EVENT_ERROR, time_wall, &head);
     e->error_code = code;
+    e->body = blob_of_buf(&body);
+    return e;
+}
+
+struct event *event_new_personal(const struct event *error, const char *subscription_id)
+{
+    AUTO(buf_done) struct buf body = BUF_INIT;
+    struct str rest = str_drop(blob_view(error->body), ERROR_OPENING_LEN);
+
+    CHECK(error->type == EVENT_ERROR);
+    buf_append(&body, error->body->p, ERROR_OPENING_LEN);
+    buf_printf(&body, "\"subscriptionId\":\"%s\",", subscription_id);
+    buf_str(&body, rest);
+
+    struct event *e = xcalloc(1, sizeof *e);
+    atomic_init(&e->refs, 1);
+    e->type = EVENT_ERROR;
+    e->time_wall = error->time_wall;
+    e->error_code = error->error_code;
+    e->head_len = error->head_len;
+    memcpy(e->head, error->head, error->head_len);
     e->body = blob_of_buf(&body);
     return e;
 }
@@ -100,7 +124,25 @@ void event_unref(struct event *e)
     if (was > 1)
         return;
     blob_unref(e->body);
+    for (int i = 0; i < EVENT_FORMS; i++)
+        blob_unref(atomic_load_explicit(&e->forms[i], memory_order_relaxed));
     free(e);
+}
+
+struct blob *event_form(struct event *e, enum event_form form,
+                        struct blob *(*make)(const struct event *e))
+{
+    struct blob *have = atomic_load_explicit(&e->forms[form], memory_order_acquire);
+
+    if (have)
+        return have;
+    struct blob *made = make(e);
+    /* Another loop may have been quicker. */
+    if (atomic_compare_exchange_strong_explicit(&e->forms[form], &have, made, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return made;
+    blob_unref(made);
+    return have;
 }
 
 size_t event_size(const struct event *e)

@@ -3,8 +3,7 @@
  * the topic's owner before the commit and published after it.
  *
  * The SSE frame of an event is its head, the body and SSE_FRAME_TAIL, written from where they are:
- * the body is never copied. (Other encodings are made once and kept here, too.) An error's frame
- * has the subscription id of its reader between head and body.
+ * the body is never copied. Other encodings are made once and kept here, too.
  *
  * The document after an event travels beside it, not in it: events are small and kept by the
  * hundred, documents may be large and only the newest is wanted for long.
@@ -25,6 +24,9 @@ enum event_type {
     EVENT_ERROR = 100, /* not journaled: tells channels that something failed */
 };
 
+/* Forms an event is sent in besides that of SSE, each made when it is first wanted. */
+enum event_form { EVENT_FORM_DEFLATED, EVENT_FORM_WS_TEXT, EVENT_FORM_WS_BINARY, EVENT_FORMS };
+
 #define EVENT_HEAD_MAX 96
 
 struct event {
@@ -32,18 +34,21 @@ struct event {
     enum event_type type;
     uint64_t seq;      /* 0 for EVENT_ERROR */
     int64_t time_wall; /* when it was committed, microseconds */
-    struct blob *body; /* one line of JSON; of an error: the rest of it, from "code" on */
+    struct blob *body; /* one line of JSON */
     int error_code;
     uint8_t head_len;
+    _Atomic(struct blob *) forms[EVENT_FORMS];
     char head[EVENT_HEAD_MAX]; /* "id: <topic>#<seq>\nevent: patch\ndata: " */
 };
 
 /* Takes a reference of its own to body. topic_id: UUID text. */
 struct event *event_new(const char *topic_id, enum event_type type, uint64_t seq, int64_t time_wall,
                         struct blob *body);
-/* Error for subscribers: channel code and message; the channel adds its subscription id.
- * retry_ms: also tells the client when to reconnect; 0: does not. */
+/* Error for subscribers: channel code and message. retry_ms: also tells the client when to
+ * reconnect; 0: does not. */
 struct event *event_new_error(int code, struct str message, int64_t time_wall, unsigned retry_ms);
+/* The same error as one subscription is told it, with its id. */
+struct event *event_new_personal(const struct event *error, const char *subscription_id);
 struct event *event_ref(struct event *e);
 void event_unref(struct event *e);
 static inline void event_unrefp(struct event **e)
@@ -55,7 +60,10 @@ static inline void event_unrefp(struct event **e)
 const char *event_type_name(enum event_type t);
 /* "subscription", "server", "topic", "publication": by the code's first digit. */
 const char *event_category(int code);
-/* Bytes of memory it keeps alive. */
+/* Borrowed, as long as the event. make() gives a new blob; any loop, at the same time too. */
+struct blob *event_form(struct event *e, enum event_form form,
+                        struct blob *(*make)(const struct event *e));
+/* Bytes of memory it keeps alive, without its other forms: the same at any time. */
 size_t event_size(const struct event *e);
 
 #define EVENT_ID_MAX (UUID_LEN + 1 + 20)

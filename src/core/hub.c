@@ -1,14 +1,14 @@
 /*
  * Life of hubs and what the owner tells them. A hub is owned by its shard (hub_list) and goes by
- * the linger timer, with the last channel of a deleted topic, or with the shard.
+ * the linger timer, with the last reader of a deleted topic, or with the shard.
  */
 #include "core/hub.h"
 
 #include "base/clock.h"
 #include "base/trace.h"
-#include "core/channel.h"
-#include "core/channel_replay.h"
 #include "core/hub_mail.h"
+#include "core/reader.h"
+#include "core/reader_replay.h"
 #include "core/shard.h"
 #include "io/sse_frame.h"
 
@@ -38,7 +38,7 @@ static void hub_free(void *p)
 /* Nothing points to it any more but perhaps the caller. */
 static void hub_remove(struct hub *h)
 {
-    CHECK(h->channel_count == 0);
+    CHECK(h->reader_count == 0);
     if (!h->closing)
         map_remove(&h->shard->hubs, str_of(h->conf->id));
     list_remove(&h->all_link);
@@ -105,35 +105,39 @@ void hub_free_all(struct shard *sh)
     hub_drain_stop(sh);
     LIST_EACH_SAFE (n, &sh->hub_list) {
         struct hub *h = LIST_ITEM(n, struct hub, all_link);
-        if (h->channel_count == 0) {
+        if (h->reader_count == 0) {
             hub_remove(h);
             continue;
         }
-        /* The last channel of a closing hub takes it away. */
+        /* The last reader of a closing hub takes it away; in the same turn it is still there. */
         bool closing = h->closing;
         for (int i = 0; i < HUB_LISTS; i++) {
-            LIST_EACH_SAFE (c, &h->lists[i])
-                channel_close(LIST_ITEM(c, struct channel, link));
+            while (!list_empty(&h->lists[i])) {
+                struct reader *r = LIST_ITEM(h->lists[i].next, struct reader, link);
+                r->ops->close(r);
+            }
         }
         if (!closing)
             hub_remove(h);
     }
 }
 
-/* ---- for channels ---- */
+/* ---- for readers ---- */
 
-void hub_add_channel(struct hub *h, bool wants_whole)
+void hub_add_reader(struct hub *h, const struct reader *r)
 {
-    h->channel_count++;
-    h->whole_wanted += wants_whole;
+    h->reader_count++;
+    h->durable_count += r->durable;
+    h->whole_wanted += r->mode == MODE_SNAPSHOT_ONLY;
     timer_clear(h->shard->loop, &h->linger);
 }
 
-void hub_drop_channel(struct hub *h, bool wants_whole)
+void hub_drop_reader(struct hub *h, const struct reader *r)
 {
-    h->channel_count--;
-    h->whole_wanted -= wants_whole;
-    if (h->channel_count > 0)
+    h->reader_count--;
+    h->durable_count -= r->durable;
+    h->whole_wanted -= r->mode == MODE_SNAPSHOT_ONLY;
+    if (h->reader_count > 0)
         return;
     if (h->closing)
         hub_remove(h);
@@ -218,11 +222,11 @@ static void start_all(struct hub *h)
     list_init(&batch);
     list_splice(&batch, &h->lists[HUB_WAITING]);
     while ((n = list_pop(&batch))) {
-        struct channel *c = LIST_ITEM(n, struct channel, link);
-        if (c->replay)
+        struct reader *r = LIST_ITEM(n, struct reader, link);
+        if (r->replay)
             list_append(&h->lists[HUB_WAITING], n);
         else
-            channel_start(c);
+            reader_start(r);
     }
 }
 
@@ -286,9 +290,8 @@ void hub_conf_changed(struct hub *h, struct topic_conf *conf)
     topic_conf_unref(was);
     for (int i = 0; i < HUB_ENDING; i++) {
         LIST_EACH_SAFE (n, &h->lists[i]) {
-            struct channel *c = LIST_ITEM(n, struct channel, link);
-            if (!(conf->sse_modes & MODE_BIT(c->mode)))
-                channel_fail(c, 40000, STR("the mode is not allowed any more"));
+            struct reader *r = LIST_ITEM(n, struct reader, link);
+            r->ops->conf_changed(r);
         }
     }
 }
@@ -300,14 +303,16 @@ void hub_topic_deleted(struct hub *h)
     trace(hub, "%s: the topic was deleted", h->conf->name);
     h->closing = true;
     map_remove(&h->shard->hubs, str_of(h->conf->id));
-    if (h->channel_count == 0) {
+    if (h->reader_count == 0) {
         hub_remove(h);
         return;
     }
     struct event *e = event_new_error(40404, STR("the topic was deleted"), clock_now_wall(), 0);
     for (int i = 0; i < HUB_ENDING; i++) {
-        LIST_EACH_SAFE (n, &h->lists[i])
-            channel_end(LIST_ITEM(n, struct channel, link), e);
+        LIST_EACH_SAFE (n, &h->lists[i]) {
+            struct reader *r = LIST_ITEM(n, struct reader, link);
+            r->ops->end(r, e);
+        }
     }
     event_unref(e);
 }

@@ -1,10 +1,11 @@
 /*
- * A hub: fan-out of one topic's events to the channels of one loop. The owner loop of the topic
+ * A hub: fan-out of one topic's events to the readers of one loop (channels, subscriptions). The owner
+ * loop of the topic
  * posts each committed event, one reference, to the loops that have a hub for it; the hub keeps a
- * ring of recent events and its channels are cursors into it.
+ * ring of recent events and its readers are cursors into it.
  *
- * A hub comes with the first channel of its topic on the loop and goes a little after the last, and
- * not before the owner has answered: so every answer meets the hub that asked. A channel's state is
+ * A hub comes with the first reader of its topic on the loop and goes a little after the last, and
+ * not before the owner has answered: so every answer meets the hub that asked. A reader's state is
  * the list of its hub that it is on.
  */
 #ifndef CORE_HUB_H
@@ -15,7 +16,7 @@
 #include "core/topic_conf.h"
 
 struct shard;
-struct channel;
+struct reader;
 
 /* What a topic says of itself to a hub when the hub is attached and when it changes. */
 struct topic_status {
@@ -28,7 +29,7 @@ struct topic_status {
 
 struct hub_slot {
     struct event *event;
-    struct event *whole; /* as told to snapshot-only channels; NULL: not kept */
+    struct event *whole; /* as told to snapshot-only readers; NULL: not kept */
 };
 
 /* Recent events, oldest first: those with ordinals [first, next) are at slots[ordinal & (cap - 1)].
@@ -47,6 +48,7 @@ enum hub_list {
     HUB_CURRENT, /* has all; in the order in which they last wrote */
     HUB_DUE,     /* something to write */
     HUB_STALLED, /* the socket takes no more; in the order in which they last wrote */
+    HUB_PARKED,  /* something else has to end first; nobody watches the time */
     HUB_ENDING,  /* all is said and FIN sent */
     HUB_LISTS
 };
@@ -62,10 +64,11 @@ struct hub {
     struct event *whole; /* status.document as an event, made when first wanted */
     struct blob *beat;   /* text of heartbeats, made when first wanted */
     struct hub_ring ring;
-    struct list lists[HUB_LISTS]; /* of struct channel */
+    struct list lists[HUB_LISTS]; /* of struct reader */
     struct list replays;          /* of struct replay */
-    size_t channel_count;
-    size_t whole_wanted; /* of them, in mode snapshot-only */
+    size_t reader_count;
+    size_t durable_count; /* of them, no channels */
+    size_t whole_wanted;  /* of them, in mode snapshot-only */
     struct timer linger;
 };
 
@@ -73,14 +76,14 @@ struct hub {
 struct hub *hub_get(struct shard *sh, struct topic_conf *conf);
 struct hub *hub_find(struct shard *sh, const char *topic_id);
 
-/* ---- for channels ---- */
+/* ---- for readers ---- */
 
-void hub_add_channel(struct hub *h, bool wants_whole);
-/* The last one starts the linger. The channel is on no list any more. */
-void hub_drop_channel(struct hub *h, bool wants_whole);
+void hub_add_reader(struct hub *h, const struct reader *r);
+/* The last one starts the linger. The reader is on no list any more. */
+void hub_drop_reader(struct hub *h, const struct reader *r);
 /* Something is due. */
 void hub_wake(struct hub *h);
-/* Have the owner say once more how things stand; then the channels that wait start. */
+/* Have the owner say once more how things stand; then the readers that wait start. */
 void hub_ask(struct hub *h);
 /* Today's document as a snapshot event, borrowed; NULL if there is none. */
 struct event *hub_whole(struct hub *h);
@@ -108,9 +111,9 @@ void hub_attached(struct hub *h, const struct topic_status *st);
 void hub_publish(struct hub *h, struct event *e, struct blob *document);
 /* The topic was checked and is unchanged, or works again. */
 void hub_checked(struct hub *h, int64_t checked_wall);
-/* Settings changed: channels whose mode is not allowed any more end. Takes a reference. */
+/* Settings changed. Takes a reference. */
 void hub_conf_changed(struct hub *h, struct topic_conf *conf);
-/* The topic was deleted: channels get error 40404 and close. The hub goes with the last. */
+/* The topic was deleted: readers get error 40404 and end. The hub goes with the last. */
 void hub_topic_deleted(struct hub *h);
 
 /* ---- called by the shard ---- */
@@ -123,7 +126,7 @@ void hub_tick_all(struct shard *sh, int64_t now);
 void hub_drain_all(struct shard *sh, int64_t over_us);
 /* Channels still open on this loop. */
 size_t hub_channels(const struct shard *sh);
-/* Close all channels at once and free all hubs. */
+/* Close all readers at once and free all hubs. */
 void hub_free_all(struct shard *sh);
 /* hub_turn.c; ends a drain under way. */
 void hub_drain_stop(struct shard *sh);

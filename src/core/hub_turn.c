@@ -3,8 +3,8 @@
  */
 #include "base/count.h"
 #include "base/trace.h"
-#include "core/channel.h"
 #include "core/limits.h"
+#include "core/reader.h"
 #include "core/shard.h"
 
 /* Channel writes for one hub before it is the next one's turn. */
@@ -23,7 +23,8 @@ static unsigned flush_hub(struct hub *h)
     unsigned n = 0;
 
     while (n < FLUSH_SHARE && !list_empty(due)) {
-        channel_flush(LIST_ITEM(due->next, struct channel, link));
+        struct reader *r = LIST_ITEM(due->next, struct reader, link);
+        r->ops->flush(r);
         n++;
     }
     return n;
@@ -49,34 +50,31 @@ bool hub_flush_all(struct shard *sh)
 
 /* ---- ticks ---- */
 
-static struct channel *oldest(struct hub *h, enum hub_list list, int64_t before)
+static struct reader *oldest(struct hub *h, enum hub_list list, int64_t before)
 {
     if (list_empty(&h->lists[list]))
         return NULL;
-    struct channel *c = LIST_ITEM(h->lists[list].next, struct channel, link);
-    return c->moved <= before ? c : NULL;
+    struct reader *r = LIST_ITEM(h->lists[list].next, struct reader, link);
+    return r->moved <= before ? r : NULL;
 }
 
 static void tick_hub(struct hub *h, const struct conf *conf, int64_t now)
 {
-    struct channel *c;
+    struct reader *r;
 
-    while ((c = oldest(h, HUB_STALLED, now - conf->sse_stall_us))) {
-        count_one(COUNT_channels_slow_closed);
-        trace(channel, "%s: closed, nothing moved", h->conf->name);
-        channel_close(c);
-    }
-    while ((c = oldest(h, HUB_ENDING, now - ENDING_US)))
-        channel_close(c);
-    while ((c = oldest(h, HUB_CURRENT, now - conf->sse_heartbeat_us)))
-        channel_beat(c);
+    while ((r = oldest(h, HUB_STALLED, now - conf->sse_stall_us)))
+        r->ops->stall(r);
+    while ((r = oldest(h, HUB_ENDING, now - ENDING_US)))
+        r->ops->stall(r);
+    while ((r = oldest(h, HUB_CURRENT, now - conf->sse_heartbeat_us)))
+        r->ops->beat(r);
 }
 
 void hub_tick_all(struct shard *sh, int64_t now)
 {
     LIST_EACH_SAFE (n, &sh->hub_list) {
         struct hub *h = LIST_ITEM(n, struct hub, all_link);
-        if (h->channel_count > 0)
+        if (h->reader_count > 0)
             tick_hub(h, sh->engine->conf, now);
     }
 }
@@ -85,8 +83,10 @@ size_t hub_channels(const struct shard *sh)
 {
     size_t count = 0;
 
-    LIST_EACH (n, &sh->hub_list)
-        count += LIST_ITEM(n, struct hub, all_link)->channel_count;
+    LIST_EACH (n, &sh->hub_list) {
+        const struct hub *h = LIST_ITEM(n, struct hub, all_link);
+        count += h->reader_count - h->durable_count;
+    }
     return count;
 }
 
@@ -103,13 +103,13 @@ struct hub_drain {
     unsigned retry_spread_ms;
 };
 
-static void tell(const struct hub_drain *d, struct channel *c)
+static void tell(const struct hub_drain *d, struct reader *r)
 {
     unsigned retry_ms = DRAIN_RETRY_MS + (unsigned)(rand_unit() * d->retry_spread_ms);
     struct event *e = event_new_error(50503, STR("the server is stopping, please reconnect"),
                                       clock_now_wall(), retry_ms);
 
-    channel_end(c, e);
+    r->ops->end(r, e);
     event_unref(e);
 }
 
@@ -120,12 +120,12 @@ static size_t tell_some(const struct hub_drain *d, struct hub *h, size_t quota)
 
     for (int i = 0; i < HUB_ENDING; i++) {
         LIST_EACH_SAFE (n, &h->lists[i]) {
-            struct channel *c = LIST_ITEM(n, struct channel, link);
-            if (c->ending)
+            struct reader *r = LIST_ITEM(n, struct reader, link);
+            if (r->ending || r->durable)
                 continue;
             if (told == quota)
                 return told;
-            tell(d, c);
+            tell(d, r);
             told++;
         }
     }

@@ -232,7 +232,7 @@ void store_read(struct store *s, struct store_read *op)
 {
     op->events = NULL;
     op->count = 0;
-    op->exact = op->more = false;
+    op->exact = op->whole = op->more = false;
     op->head = 0;
     start(s, &op->op, STORE_OP_READ);
 }

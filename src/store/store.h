@@ -123,6 +123,7 @@ struct store_read {
     struct store_event *events; /* answers from here on; to be freed by store_read_done() */
     size_t count;
     bool exact;    /* `after` is a point of this journal and nothing after it was trimmed */
+    bool whole;    /* nothing after `after` was trimmed, whether it is a point or not */
     bool more;     /* a limit cut the answer */
     uint64_t head; /* seq of the head */
 };

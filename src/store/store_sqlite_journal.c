@@ -239,11 +239,12 @@ enum err journal_read(struct store_sqlite *s, struct store_read *op)
     struct position from;
 
     store_read_done(op); /* of an attempt whose transaction failed */
-    op->exact = op->more = false;
+    op->exact = op->whole = op->more = false;
     if (!h)
         return err_set(&op->op.info, E_NOT_FOUND, "there is no journal %llu",
                        (unsigned long long)op->topic);
     op->head = h->seq;
+    op->whole = op->after >= h->floor_seq;
     enum err e = find_position(s, h, op, &from);
     return e == E_OK ? read_page(s, h, from, op) : e;
 }

@@ -117,6 +117,11 @@ static int rig_teardown(void **state)
     return 0;
 }
 
+static inline void close_reader(struct reader *r)
+{
+    r->ops->close(r);
+}
+
 /* ---- the loop ---- */
 
 static void turn(void)

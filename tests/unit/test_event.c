@@ -46,13 +46,45 @@ static void test_error(void **state)
     (void)state;
     struct event *e = event_new_error(70013, STR("no \"answer\"\n"), WALL, 0);
 
-    assert_str(str_make(e->head, e->head_len),
-               "event: error\ndata: {\"datetime\":\"2026-01-31T08:15:00.123Z\",");
+    assert_str(str_make(e->head, e->head_len), "event: error\ndata: ");
     assert_str(blob_view(e->body),
-               "\"code\":70013,\"category\":\"publication\",\"message\":\"no \\\"answer\\\"\\n\"}");
+               "{\"datetime\":\"2026-01-31T08:15:00.123Z\",\"code\":70013,\"category\":"
+               "\"publication\",\"message\":\"no \\\"answer\\\"\\n\"}");
     assert_int_equal(e->seq, 0);
     assert_int_equal(e->error_code, 70013);
+
+    struct event *own = event_new_personal(e, TOPIC_ID);
+    assert_str(str_make(own->head, own->head_len), "event: error\ndata: ");
+    assert_str(blob_view(own->body),
+               "{\"datetime\":\"2026-01-31T08:15:00.123Z\",\"subscriptionId\":\"" TOPIC_ID "\","
+               "\"code\":70013,\"category\":\"publication\",\"message\":\"no \\\"answer\\\"\\n\"}");
+    assert_int_equal(own->error_code, 70013);
+    event_unref(own);
     event_unref(e);
+}
+
+static unsigned made;
+
+static struct blob *make_form(const struct event *e)
+{
+    made++;
+    return blob_new(e->head, e->head_len);
+}
+
+static void test_a_form_is_made_once(void **state)
+{
+    (void)state;
+    struct blob *body = blob_new("{}", 2);
+    struct event *e = event_new(TOPIC_ID, EVENT_PATCH, 7, WALL, body);
+    size_t size = event_size(e);
+
+    struct blob *form = event_form(e, EVENT_FORM_DEFLATED, make_form);
+    assert_ptr_equal(event_form(e, EVENT_FORM_DEFLATED, make_form), form);
+    assert_ptr_not_equal(event_form(e, EVENT_FORM_WS_TEXT, make_form), form);
+    assert_int_equal(made, 2);
+    assert_int_equal(event_size(e), size);
+    event_unref(e);
+    blob_unref(body);
 }
 
 static void test_error_with_retry(void **state)
@@ -61,7 +93,7 @@ static void test_error_with_retry(void **state)
     struct event *e = event_new_error(50503, STR("x"), WALL, 4711);
 
     assert_true(
-        str_starts(str_make(e->head, e->head_len), STR("retry: 4711\nevent: error\ndata: {")));
+        str_starts(str_make(e->head, e->head_len), STR("retry: 4711\nevent: error\ndata: ")));
     event_unref(e);
 }
 
@@ -145,6 +177,6 @@ static void test_id_of_another_topic(void **state)
 int main(void)
 {
     return RUN_TESTS(test_head, test_longest_head_fits, test_error, test_error_with_retry,
-                     test_categories, test_id_is_parsed_back, test_id_in_capitals,
-                     test_malformed_ids, test_id_of_another_topic);
+                     test_a_form_is_made_once, test_categories, test_id_is_parsed_back,
+                     test_id_in_capitals, test_malformed_ids, test_id_of_another_topic);
 }

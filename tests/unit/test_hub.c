@@ -166,7 +166,7 @@ static void test_lingers(void **state)
     struct client a = client_open();
 
     await_text(&a, "#5\n");
-    channel_close(LIST_ITEM(the_hub()->lists[HUB_CURRENT].next, struct channel, link));
+    close_reader(LIST_ITEM(the_hub()->lists[HUB_CURRENT].next, struct reader, link));
     pass(US_PER_S);
     struct client b = client_open();
     await_text(&b, "#5\n");
@@ -184,7 +184,7 @@ static void test_goes_only_after_the_answer(void **state)
     struct client a = client_open();
 
     turns();
-    channel_close(LIST_ITEM(the_hub()->lists[HUB_WAITING].next, struct channel, link));
+    close_reader(LIST_ITEM(the_hub()->lists[HUB_WAITING].next, struct reader, link));
     pass(20 * US_PER_S);
     assert_non_null(the_hub());
     assert_int_equal(rig.detached, 0);

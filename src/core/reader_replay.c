@@ -1,20 +1,20 @@
-#include "core/channel_replay.h"
+#include "core/reader_replay.h"
 
 #include "base/trace.h"
 #include "core/limits.h"
 #include "core/shard.h"
 
-/* Times that a channel reads the journal again because the ring has moved on meanwhile. */
+/* Times that a reader asks the journal again because the ring has moved on meanwhile. */
 #define REPLAY_ROUNDS 3
 
 struct replay {
     struct store_read read;
     struct list link; /* on hub->replays */
     struct hub *hub;  /* NULL: gone */
-    unsigned refs;    /* channels */
+    unsigned refs;    /* readers */
     bool reading;
     enum err err;
-    bool exact, more;
+    bool exact, whole, more;
     uint64_t after;
     uint64_t end_seq; /* all from after to this is in events */
     struct event **events;
@@ -32,9 +32,9 @@ static void replay_free(struct replay *r)
     free(r);
 }
 
-void replay_drop(struct channel *c)
+void replay_drop(struct reader *rd)
 {
-    struct replay *r = TAKE(c->replay);
+    struct replay *r = TAKE(rd->replay);
 
     if (r && --r->refs == 0 && !r->reading)
         replay_free(r);
@@ -44,14 +44,14 @@ void replay_hub_gone(struct hub *h)
 {
     struct list *n;
 
-    /* Without channels there are only those that are still being read. */
+    /* Without readers there are only those that are still being read. */
     while ((n = list_pop(&h->replays)))
         LIST_ITEM(n, struct replay, link)->hub = NULL;
 }
 
 /* ---- reading ---- */
 
-static void take_up(struct channel *c);
+static void take_up(struct reader *rd);
 
 static void keep_answer(struct replay *r)
 {
@@ -61,6 +61,7 @@ static void keep_answer(struct replay *r)
     if (r->err != E_OK)
         return;
     r->exact = read->exact;
+    r->whole = read->whole;
     r->more = read->more;
     r->end_seq = r->after;
     if (r->hub) {
@@ -89,9 +90,9 @@ static void on_read(struct store_op *op)
         trace(channel, "%s: %zu events after %llu from the journal", r->hub->conf->name, r->count,
               (unsigned long long)r->after);
         LIST_EACH_SAFE (n, &r->hub->lists[HUB_WAITING]) {
-            struct channel *c = LIST_ITEM(n, struct channel, link);
-            if (c->replay == r)
-                take_up(c);
+            struct reader *rd = LIST_ITEM(n, struct reader, link);
+            if (rd->replay == r)
+                take_up(rd);
         }
     }
     if (--r->refs == 0)
@@ -154,32 +155,32 @@ static struct replay *find_shared(struct hub *h, uint64_t after)
     return NULL;
 }
 
-static void wait_for(struct channel *c, struct replay *r)
+static void wait_for(struct reader *rd, struct replay *r)
 {
     r->refs++;
-    c->replay = r;
-    channel_move(c, HUB_WAITING);
+    rd->replay = r;
+    reader_move(rd, HUB_WAITING);
     if (!r->reading)
-        take_up(c);
+        take_up(rd);
 }
 
-void replay_start(struct channel *c, uint64_t after)
+void replay_start(struct reader *rd, uint64_t after)
 {
-    struct replay *r = find_shared(c->hub, after);
+    struct replay *r = find_shared(rd->hub, after);
 
-    c->last_seq = after;
-    wait_for(c, r ? r : replay_new(c->hub, after));
+    rd->last_seq = after;
+    wait_for(rd, r ? r : replay_new(rd->hub, after));
 }
 
 /* ---- use ---- */
 
 /* Why the replay cannot be told from index on; NULL: it can. */
-static const char *refusal(const struct channel *c, const struct replay *r, size_t index)
+static const char *refusal(const struct reader *rd, const struct replay *r, size_t index)
 {
-    const struct blob *document = c->hub->status.document;
+    const struct blob *document = rd->hub->status.document;
     size_t bytes = 0;
 
-    if (c->mode == MODE_EVENT)
+    if (rd->mode == MODE_EVENT)
         return NULL; /* piece by piece, and there is no other way to say it */
     if (r->more)
         return "too much was missed";
@@ -188,56 +189,73 @@ static const char *refusal(const struct channel *c, const struct replay *r, size
     return document && bytes > document->len ? "it is shorter than what was missed" : NULL;
 }
 
-static void take_up(struct channel *c)
+/* Nothing may be lost: the owner tries again later. */
+static void give_up(struct reader *rd)
 {
-    struct replay *r = c->replay;
-    uint64_t after = c->last_seq;
+    replay_drop(rd);
+    reader_move(rd, HUB_PARKED);
+    rd->ops->lost(rd);
+}
+
+static void take_up(struct reader *rd)
+{
+    struct replay *r = rd->replay;
+    uint64_t after = rd->last_seq;
     const char *why = NULL;
     size_t index = 0;
 
-    if (r->err != E_OK)
-        why = "the journal cannot be read";
-    else if (r->after != after && (!is_whole(r) || !index_after(r, after, &index))) {
-        /* What was read for another does not tell. */
-        struct hub *h = c->hub;
-        replay_drop(c);
-        wait_for(c, replay_new(h, after));
-        return;
-    } else if (!r->exact)
-        why = "what followed is not held any more";
-    else
-        why = refusal(c, r, index);
-    channel_move(c, HUB_DUE);
-    if (why) {
-        replay_drop(c);
-        channel_begin_afresh(c, why);
+    if (r->err != E_OK && rd->durable) {
+        give_up(rd);
         return;
     }
-    c->replay_at = (uint32_t)index;
-    if (index < r->count && c->mode == MODE_EVENT)
-        c->rounds = 0;
-    if (c->resume)
-        channel_resumed(c);
+    if (r->err == E_OK && r->after != after && (!is_whole(r) || !index_after(r, after, &index))) {
+        /* What was read for another does not tell. */
+        struct hub *h = rd->hub;
+        replay_drop(rd);
+        wait_for(rd, replay_new(h, after));
+        return;
+    }
+    bool held = rd->durable ? r->whole : r->exact;
+    if (r->err != E_OK)
+        why = "the journal cannot be read";
+    else if (!held && rd->mode != MODE_EVENT)
+        why = "what followed is not held any more";
+    else
+        why = refusal(rd, r, index);
+    reader_move(rd, HUB_DUE);
+    if (why) {
+        replay_drop(rd);
+        reader_begin_afresh(rd, why);
+        return;
+    }
+    rd->replay_at = (uint32_t)index;
+    if (index < r->count && rd->mode == MODE_EVENT)
+        rd->rounds = 0;
+    if (!held)
+        reader_missed(rd);
+    else if (rd->resume)
+        reader_resumed(rd);
 }
 
-struct event *replay_at(const struct channel *c, size_t ahead)
+struct event *replay_at(const struct reader *rd, size_t ahead)
 {
-    const struct replay *r = c->replay;
+    const struct replay *r = rd->replay;
 
-    return c->replay_at + ahead < r->count ? r->events[c->replay_at + ahead] : NULL;
+    return rd->replay_at + ahead < r->count ? r->events[rd->replay_at + ahead] : NULL;
 }
 
-void replay_finish(struct channel *c)
+void replay_finish(struct reader *rd)
 {
-    const struct hub *h = c->hub;
+    const struct hub *h = rd->hub;
     uint64_t pos;
 
-    c->last_seq = MAX(c->last_seq, c->replay->end_seq);
-    replay_drop(c);
-    if (hub_ring_after(&h->ring, c->last_seq, &pos))
-        channel_go_on_at(c, pos);
-    else if (c->rounds++ < REPLAY_ROUNDS)
-        replay_start(c, c->last_seq);
+    rd->last_seq = MAX(rd->last_seq, rd->replay->end_seq);
+    replay_drop(rd);
+    if (hub_ring_after(&h->ring, rd->last_seq, &pos)) {
+        rd->rounds = 0;
+        reader_go_on_at(rd, pos);
+    } else if (rd->rounds++ < REPLAY_ROUNDS)
+        replay_start(rd, rd->last_seq);
     else
-        channel_begin_afresh(c, "the topic changes too fast");
+        reader_begin_afresh(rd, "the topic changes too fast");
 }
