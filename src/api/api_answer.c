@@ -28,30 +28,69 @@ void api_answer_no_topic(struct http_request *r, struct str id_or_name)
 
 /* ---- bodies ---- */
 
+/* JSON is UTF-8 (RFC 8259 §8.1): saying so is harmless, and all that may be said. */
+static bool is_utf8_parameter(struct str parameter)
+{
+    struct str name = str_trim(str_split(&parameter, '='));
+    struct str value = str_trim(parameter);
+
+    return str_case_eqz(name, "charset") &&
+           (str_case_eqz(value, "utf-8") || str_case_eqz(value, "\"utf-8\""));
+}
+
 static bool is_type(struct str field, const char *const *types)
 {
     struct str type = str_trim(str_split(&field, ';'));
+    bool known = false;
 
-    for (size_t i = 0; types[i]; i++) {
-        if (str_case_eqz(type, types[i]))
-            return true;
-    }
-    return false;
+    for (size_t i = 0; types[i]; i++)
+        known |= str_case_eqz(type, types[i]);
+    while (field.p && known)
+        known = is_utf8_parameter(str_trim(str_split(&field, ';')));
+    return known;
+}
+
+static void list_types(const char *const *types, struct buf *b)
+{
+    for (size_t i = 0; types[i]; i++)
+        buf_printf(b, "%s%s", i > 0 ? ", " : "", types[i]);
+}
+
+static void refuse_type(struct http_request *r, const char *const *types, const char *detail)
+{
+    AUTO(buf_done) struct buf names = BUF_INIT;
+    bool patch = r->method == HTTP_PATCH_;
+
+    list_types(types, &names);
+    /* RFC 5789 §2.2 has a field of its own for PATCH; for others RFC 9110 §12.5.1 has this. */
+    const struct http_field fields[] = {
+        {patch ? "Accept-Patch" : "Accept", buf_view(&names)},
+        {"Accept-Encoding", STR("identity")},
+        {NULL, STR_NONE},
+    };
+    problem_answer(r, &(struct problem){.status = 415, .detail = detail, .fields = fields});
 }
 
 /* A missing Content-Type is refused like a wrong one: a web page of anybody can send such a request
  * across origins without the browser asking the server first. */
 static bool check_type(struct http_request *r, const char *const *types)
 {
+    AUTO(buf_done) struct buf detail = BUF_INIT;
     struct str field = http_header(r, "Content-Type");
-    struct errinfo ei = ERRINFO_INIT;
+    struct str coding = http_header_list(r, "Content-Encoding");
 
-    if (field.p && is_type(field, types))
+    if (!field.p || http_header_nth(r, "Content-Type", 1).p || !is_type(field, types)) {
+        buf_puts(&detail, "expected Content-Type: ");
+        list_types(types, &detail);
+        buf_printf(&detail, " (of parameters, only charset=utf-8), found %.*s",
+                   field.p ? (int)MIN(field.n, (size_t)100) : 4, field.p ? field.p : "none");
+    } else if (str_trim(coding).n > 0 && !str_case_eqz(str_trim(coding), "identity")) {
+        buf_printf(&detail, "expected a body without Content-Encoding, found %.*s",
+                   (int)MIN(coding.n, (size_t)100), coding.p);
+    }
+    if (detail.len == 0)
         return true;
-    enum err err =
-        err_set(&ei, E_MEDIA_TYPE, "expected Content-Type: %s, found %.*s%s", types[0],
-                (int)MIN(field.n, (size_t)100), field.p ? field.p : "", field.p ? "" : "none");
-    problem_answer_err(r, err, &ei);
+    refuse_type(r, types, buf_cstr(&detail));
     return false;
 }
 
@@ -139,22 +178,19 @@ bool api_accepts(struct str accept, struct str type)
     return accepted;
 }
 
-bool api_etag_matches(struct str field, struct str etag)
-{
-    if (str_eq(str_trim(field), STR("*")))
-        return true;
-    while (field.p) {
-        struct str one = str_trim(str_split(&field, ','));
+/* ---- query ---- */
 
-        if (str_starts(one, STR("W/")))
-            one = str_drop(one, 2);
-        if (str_eq(one, etag))
-            return true;
-    }
+bool api_query_text(struct http_request *r, const char *name, size_t n, struct str *ret)
+{
+    *ret = STR_NONE;
+    if (!http_query_given(r, name, n) || http_query(r, name, n, ret))
+        return true;
+    problem_answer(r, &(struct problem){.status = 400,
+                                        .title = API_QUERY_TITLE,
+                                        .detail = "expected percent escapes that are text",
+                                        .parameter = name});
     return false;
 }
-
-/* ---- query ---- */
 
 bool api_query_number(struct http_request *r, const char *name, uint64_t min, uint64_t max,
                       uint64_t preset, uint64_t *ret)
@@ -162,7 +198,9 @@ bool api_query_number(struct http_request *r, const char *name, uint64_t min, ui
     AUTO(buf_done) struct buf detail = BUF_INIT;
     struct str text;
 
-    if (!http_query(r, name, 0, &text)) {
+    if (!api_query_text(r, name, 0, &text))
+        return false;
+    if (!text.p) {
         *ret = preset;
         return true;
     }
@@ -172,7 +210,7 @@ bool api_query_number(struct http_request *r, const char *name, uint64_t min, ui
                (unsigned long long)min, (unsigned long long)max, (int)MIN(text.n, (size_t)60),
                text.p);
     problem_answer(r, &(struct problem){.status = 400,
-                                        .title = "Validation error: Query",
+                                        .title = API_QUERY_TITLE,
                                         .detail = buf_cstr(&detail),
                                         .parameter = name});
     return false;

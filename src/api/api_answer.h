@@ -16,15 +16,17 @@ void api_answer_json(struct http_request *r, int status, const struct http_field
 /* 404 for a topic that is not there. */
 void api_answer_no_topic(struct http_request *r, struct str id_or_name);
 
-/* The body as JSON. On failure the request was answered (415 media type, 400 with line and column,
- * 413 over max_bytes) and NULL is returned. types: allowed media types, NULL at the end. */
+/* The body as JSON. On failure the request was answered (415 media type or content coding, 400 with
+ * line and column, 413 over max_bytes) and NULL is returned. types: allowed media types, NULL at the
+ * end. */
 struct jdoc *api_body(struct http_request *r, const char *const *types, size_t max_bytes);
 
 /* Does an Accept field value (RFC 9110 §12.5.1; p NULL: anything) allow the media type? */
 bool api_accepts(struct str accept, struct str type);
-/* Does an If-None-Match field value (RFC 9110 §13.1.2) hold the entity tag, weakly compared? */
-bool api_etag_matches(struct str field, struct str etag);
 
+#define API_QUERY_TITLE "Validation error: Query"
+/* The nth parameter of that name; p NULL: there is none. False: answered with 400. */
+bool api_query_text(struct http_request *r, const char *name, size_t n, struct str *ret);
 /* A whole number of the query within min … max, or preset. False: answered with 400. */
 bool api_query_number(struct http_request *r, const char *name, uint64_t min, uint64_t max,
                       uint64_t preset, uint64_t *ret);

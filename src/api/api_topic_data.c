@@ -5,25 +5,29 @@
 #include "api/problem.h"
 #include "base/duration.h"
 #include "core/limits.h"
+#include "core/post.h"
 #include "core/request.h"
 #include "subscriber/sub_sse.h"
 
 /* ---- stream ---- */
 
 /* Only the head of the stream: nobody begins to follow. */
-static void answer_stream_head(const struct api_call *call)
+static void answer_stream_head(const struct api_call *call, const struct str *names, size_t count)
 {
-    static const struct http_field fields[] = {
-        {"Content-Type", {"text/event-stream", 17}},
-        {"Cache-Control", {"no-cache", 8}},
-        {NULL, {NULL, 0}},
+    const struct http_field fields[] = {
+        {"Content-Type", STR("text/event-stream")},
+        {"Cache-Control", STR("no-cache")},
+        {"Vary", STR("Accept-Encoding")},
+        {NULL, STR_NONE},
     };
-    struct errinfo ei = ERRINFO_INIT;
 
-    if (directory_find(call->sh, call->params[0]))
-        http_respond(call->r, 200, fields, STR_NONE);
-    else
-        problem_answer_err(call->r, err_set(&ei, E_NOT_FOUND, "there is no such topic"), &ei);
+    for (size_t i = 0; i < count; i++) {
+        if (!directory_find(call->sh, names[i])) {
+            api_answer_no_topic(call->r, names[i]);
+            return;
+        }
+    }
+    http_respond(call->r, 200, fields, STR_NONE);
 }
 
 void api_topic_stream(const struct api_call *call)
@@ -31,7 +35,7 @@ void api_topic_stream(const struct api_call *call)
     struct errinfo ei = ERRINFO_INIT;
 
     if (call->r->method == HTTP_HEAD_) {
-        answer_stream_head(call);
+        answer_stream_head(call, call->params, 1);
         return;
     }
     enum err err = sub_sse_open(call->r, call->sh, call->params[0], &ei);
@@ -40,84 +44,60 @@ void api_topic_stream(const struct api_call *call)
         problem_answer_err(call->r, err, &ei);
 }
 
-/* ---- snapshot ---- */
-
-struct snapshot_job {
-    struct api_job job;
-    struct topic_loader loader;
-    uint64_t seq;
-    int64_t changed_wall;
-    struct blob *document;
-};
-
-static void snapshot_free(struct api_job *j)
+/* Whose names the query gives; false: answered. */
+static bool topics_of_query(const struct api_call *call, struct str ret[LIMIT_CHANNEL_TOPICS],
+                            size_t *ret_count)
 {
-    struct snapshot_job *s = CONTAINER_OF(j, struct snapshot_job, job);
+    struct errinfo ei = ERRINFO_INIT;
+    struct str name;
 
-    blob_unref(s->document);
-    free(s);
-}
-
-static void on_loaded(struct topic_loader *l, struct topic *t, enum err err,
-                      const struct errinfo *ei)
-{
-    struct snapshot_job *s = CONTAINER_OF(l, struct snapshot_job, loader);
-    struct api_job *j = &s->job;
-
-    if (err != E_OK) {
-        j->err = err_set(&j->info, err, "%s", err_text(ei, err));
-    } else if (!t->document) {
-        j->err =
-            err_set(&j->info, E_NOT_FOUND, "the topic \"%s\" has no document yet", t->conf->name);
-    } else {
-        s->document = blob_ref(t->document);
-        s->seq = t->seq;
-        s->changed_wall = t->changed_wall;
+    for (*ret_count = 0;; ++*ret_count) {
+        if (!api_query_text(call->r, "topic", *ret_count, &name))
+            return false;
+        if (!name.p)
+            break;
+        if (*ret_count == LIMIT_CHANNEL_TOPICS) {
+            problem_answer(call->r, &(struct problem){.status = 400,
+                                                      .title = API_QUERY_TITLE,
+                                                      .detail = "at most 64 topics can be followed "
+                                                                "by one stream",
+                                                      .parameter = "topic"});
+            return false;
+        }
+        api_lower_uuid(call->r, &name);
+        enum err err = auth_check(call->r, AUTH_SUBSCRIBE, name, &ei);
+        if (err != E_OK) {
+            problem_answer_err(call->r, err, &ei);
+            return false;
+        }
+        ret[*ret_count] = name;
     }
-    api_job_done(j);
+    if (*ret_count > 0)
+        return true;
+    problem_answer(call->r,
+                   &(struct problem){.status = 400,
+                                     .title = API_QUERY_TITLE,
+                                     .detail = "which topics? topic=<id or name>, once or more",
+                                     .parameter = "topic"});
+    return false;
 }
 
-static void snapshot_work(struct api_job *j, struct topic *t)
+void api_topics_stream(const struct api_call *call)
 {
-    struct snapshot_job *s = CONTAINER_OF(j, struct snapshot_job, job);
+    struct str names[LIMIT_CHANNEL_TOPICS];
+    struct errinfo ei = ERRINFO_INIT;
+    enum err err = E_OK;
+    size_t count;
 
-    if (!t) {
-        j->err = err_set(&j->info, E_NOT_FOUND, "the topic was deleted");
-        api_job_done(j);
+    if (!topics_of_query(call, names, &count))
+        return;
+    if (call->r->method == HTTP_HEAD_) {
+        answer_stream_head(call, names, count);
         return;
     }
-    s->loader.fn = on_loaded;
-    topic_load(t, &s->loader);
-}
-
-static void snapshot_answer(struct api_job *j, struct http_request *r)
-{
-    const struct snapshot_job *s = CONTAINER_OF(j, struct snapshot_job, job);
-    AUTO(buf_done) struct buf modified = BUF_INIT;
-    char etag[24];
-
-    snprintf(etag, sizeof etag, "\"%llu\"", (unsigned long long)s->seq);
-    clock_format_http(&modified, s->changed_wall);
-    const struct http_field fields[] = {
-        {"Content-Type", STR("application/json")},
-        {"ETag", str_of(etag)},
-        {"Last-Modified", buf_view(&modified)},
-        {"Cache-Control", STR("no-cache")},
-        {NULL, STR_NONE},
-    };
-    if (api_etag_matches(http_header(r, "If-None-Match"), str_of(etag)))
-        http_respond(r, 304, fields + 1, STR_NONE);
-    else
-        http_respond_blob(r, 200, fields, s->document);
-}
-
-void api_topic_snapshot(const struct api_call *call)
-{
-    struct snapshot_job *s = xcalloc(1, sizeof *s);
-
-    s->job =
-        (struct api_job){.work = snapshot_work, .answer = snapshot_answer, .free = snapshot_free};
-    api_on_owner(&s->job, call);
+    err = sub_sse_open_joint(call->r, call->sh, names, count, &ei);
+    if (err != E_OK)
+        problem_answer_err(call->r, err, &ei);
 }
 
 /* ---- events ---- */
@@ -377,6 +357,10 @@ static void put_outcome(struct jwriter *w, const struct topic_outcome *o)
     jw_strz(w, request_exit_name((enum request_exit)o->exit));
     if (o->status)
         put_i64(w, "status", o->status);
+    if (o->shared) {
+        jw_key(w, "shared");
+        jw_bool(w, true);
+    }
     if (o->err) {
         jw_key(w, "error");
         jw_strz(w, err_row((enum err)o->err)->name);
@@ -428,6 +412,7 @@ static void write_debug(struct buf *b, const struct topic *t)
     jw_bool(&w, t->commit || t->saving);
     jw_key(&w, "document");
     put_document(&w, t);
+    put_i64(&w, "postsWaiting", (int64_t)post_count(t));
     jw_key(&w, "poller");
     put_poller(&w, t);
     jw_key(&w, "error");

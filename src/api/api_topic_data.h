@@ -12,5 +12,6 @@ void api_topic_poll(const struct api_call *call);
 void api_topic_refused(const struct api_call *call);
 void api_topic_debug(const struct api_call *call);
 void api_topic_stream(const struct api_call *call);
+void api_topics_stream(const struct api_call *call);
 
 #endif

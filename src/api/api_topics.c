@@ -6,14 +6,16 @@
 #include "api/api_topics.h"
 
 #include "api/api_answer.h"
+#include "api/api_etag.h"
 #include "api/problem.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/limits.h"
-#include "json/merge.h"
+#include "core/topic_merge.h"
 
-/* How often a change is made anew because somebody else changed the topic meanwhile. */
-#define CONFLICTS_MAX 100
+/* How often a change is made anew because somebody else changed the topic meanwhile: of so many
+ * clients that change one topic at a time, each gets through. */
+#define CONFLICTS_MAX 1000
 
 enum change_kind { CHANGE_CREATE, CHANGE_REPLACE, CHANGE_PATCH, CHANGE_DELETE };
 
@@ -80,14 +82,29 @@ static void write_topic(struct buf *b, const struct topic_conf *conf)
 static void answer_topic(struct http_request *r, int status, const struct topic_conf *conf)
 {
     AUTO(buf_done) struct buf body = BUF_INIT;
+    char etag[API_ETAG_MAX];
     struct http_field fields[] = {
+        {"ETag", STR_NONE},
         {status == 201 ? "Location" : NULL,
          str_of(arena_printf(&r->arena, API_TOPICS "/%s", conf->id))},
         {NULL, STR_NONE},
     };
 
+    api_etag_of_topic(conf, etag);
+    fields[0].value = str_of(etag);
     write_topic(&body, conf);
     api_answer_json(r, status, fields, &body);
+}
+
+/* conf NULL: there is none yet. */
+static enum err check_conditions(struct http_request *r, const struct topic_conf *conf,
+                                 bool *ret_not_modified, struct errinfo *ei)
+{
+    char etag[API_ETAG_MAX];
+
+    if (conf)
+        api_etag_of_topic(conf, etag);
+    return api_check_conditions(r, conf ? str_of(etag) : STR_NONE, ret_not_modified, ei);
 }
 
 static void answer_taken(struct http_request *r, const char *name)
@@ -111,6 +128,7 @@ static void answer_failed(struct http_request *r, enum err err, const struct err
 /* ---- create, replace, patch ---- */
 
 static void store_change(struct change *ch);
+static void delete_topic(struct change *ch);
 
 /* Somebody was quicker: a PATCH means the topic as it is then, a PUT replaces whatever there is. By
  * now this loop knows what the other made of it. */
@@ -122,9 +140,12 @@ static bool try_again(struct change *ch, enum err err)
     ch->was = directory_find_id(ch->sh, str_of(ch->id));
     if (ch->was)
         topic_conf_ref(ch->was);
-    else if (ch->kind == CHANGE_PATCH)
+    else if (ch->kind != CHANGE_REPLACE)
         return false;
-    store_change(ch);
+    if (ch->kind == CHANGE_DELETE)
+        delete_topic(ch);
+    else
+        store_change(ch);
     return true;
 }
 
@@ -153,15 +174,13 @@ static void on_stored(void *arg, enum err err, const struct errinfo *ei, struct 
 /* The topic that the change asks for; NULL after faults. */
 static struct topic_conf *make_conf(const struct change *ch, struct faults *f)
 {
-    AUTO(jdoc_freep) struct jdoc *stored = NULL;
     AUTO(jdoc_freep) struct jdoc *merged = NULL;
-    AUTO(buf_done) struct buf text = BUF_INIT;
+    AUTO(buf_wipe) struct buf text = BUF_INIT;
     const jval *root = jdoc_root(ch->body);
     struct str id = ch->id[0] ? str_of(ch->id) : STR_NONE;
 
     if (ch->kind == CHANGE_PATCH) {
-        CHECK(jdoc_parse(blob_view(ch->was->json), NULL, &stored, NULL) == E_OK);
-        CHECK(jmerge(jdoc_root(stored), root, &text) == E_OK);
+        topic_merge(ch->was, root, &text);
         CHECK(jdoc_parse(buf_view(&text), NULL, &merged, NULL) == E_OK);
         root = jdoc_root(merged);
     }
@@ -194,12 +213,27 @@ static bool is_taken(const struct change *ch, const struct topic_conf *conf)
     return other && strcmp(other->id, conf->id) != 0;
 }
 
+/* False: answered, and the change is gone. */
+static bool pass_conditions(struct change *ch)
+{
+    struct errinfo ei = ERRINFO_INIT;
+    bool unused;
+    enum err err = check_conditions(ch->r, ch->was, &unused, &ei);
+
+    if (err != E_OK)
+        problem_answer_err(change_end(ch), err, &ei);
+    return err == E_OK;
+}
+
+/* Makes and stores it, each time it is tried, from what stands then. The client is there. */
 static void store_change(struct change *ch)
 {
     AUTO(faults_done) struct faults f;
     AUTO(topic_conf_unrefp) struct topic_conf *conf = NULL;
 
     faults_init(&f);
+    if (ch->kind != CHANGE_CREATE && !pass_conditions(ch))
+        return;
     conf = make_conf(ch, &f);
     if (!conf) {
         problem_answer_faults(change_end(ch), &f);
@@ -222,18 +256,27 @@ void api_topic_create(const struct api_call *call)
         store_change(change_new(call, CHANGE_CREATE, body, NULL));
 }
 
+/* Repeating a PUT must do the same again: with a name in its place it would not, since the body may
+ * give the topic another. */
+static void answer_no_uuid(const struct api_call *call)
+{
+    struct str id = call->params[0];
+    const struct topic_conf *named = directory_find(call->sh, id);
+    struct errinfo ei = ERRINFO_INIT;
+    enum err err = err_set(&ei, E_INVALID, "expected the id of a topic, a UUID, found \"%.*s\"%s%s",
+                           STR_ARG(id), named ? "; the topic of this name has the id " : "",
+                           named ? named->id : "");
+
+    problem_answer_err(call->r, err, &ei);
+}
+
 void api_topic_put(const struct api_call *call)
 {
     struct str id = call->params[0];
-    struct topic_conf *was = directory_find(call->sh, id);
-    struct errinfo ei = ERRINFO_INIT;
+    struct topic_conf *was = directory_find_id(call->sh, id);
 
-    if (!was && !uuid_is_valid(id)) {
-        enum err err = err_set(&ei, E_INVALID,
-                               "no topic is called \"%.*s\", and a new one can only "
-                               "be put at a UUID",
-                               STR_ARG(id));
-        problem_answer_err(call->r, err, &ei);
+    if (!uuid_is_valid(id)) {
+        answer_no_uuid(call);
         return;
     }
     struct jdoc *body = api_body(call->r, json_types, LIMIT_TOPIC_BYTES);
@@ -262,8 +305,11 @@ void api_topic_patch(const struct api_call *call)
 
 static void on_deleted(void *arg, enum err err, const struct errinfo *ei, struct topic_conf *now)
 {
-    struct http_request *r = change_end(arg);
+    struct change *ch = arg;
 
+    if (try_again(ch, err))
+        return;
+    struct http_request *r = change_end(ch);
     if (err == E_OK)
         log_info("topic deleted", LOG_S("topic", now->name), LOG_S("id", now->id));
     if (!r)
@@ -274,15 +320,25 @@ static void on_deleted(void *arg, enum err err, const struct errinfo *ei, struct
         problem_answer_err(r, err, ei);
 }
 
+/* Where conditions are given, just the topic for which they hold. */
+static void delete_topic(struct change *ch)
+{
+    if (!pass_conditions(ch))
+        return;
+    if (http_header(ch->r, "If-Match").p || http_header(ch->r, "If-None-Match").p)
+        directory_delete_unchanged(ch->sh, ch->was, on_deleted, ch);
+    else
+        directory_delete(ch->sh, ch->was, on_deleted, ch);
+}
+
 void api_topic_delete(const struct api_call *call)
 {
     struct topic_conf *conf = directory_find(call->sh, call->params[0]);
 
-    if (!conf) {
+    if (conf)
+        delete_topic(change_new(call, CHANGE_DELETE, NULL, conf));
+    else
         api_answer_no_topic(call->r, call->params[0]);
-        return;
-    }
-    directory_delete(call->sh, conf, on_deleted, change_new(call, CHANGE_DELETE, NULL, conf));
 }
 
 /* ---- show ---- */
@@ -290,147 +346,16 @@ void api_topic_delete(const struct api_call *call)
 void api_topic_get(const struct api_call *call)
 {
     const struct topic_conf *conf = directory_find(call->sh, call->params[0]);
+    struct errinfo ei = ERRINFO_INIT;
+    bool not_modified;
 
-    if (conf)
-        answer_topic(call->r, 200, conf);
-    else
+    if (!conf) {
         api_answer_no_topic(call->r, call->params[0]);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const struct topic_conf *const *x = a, *const *y = b;
-
-    return strcmp((*x)->name, (*y)->name);
-}
-
-/* All topics in the order of their names; borrowed for the turn. Heap. */
-static const struct topic_conf **sorted_topics(const struct shard *sh, size_t *ret_count)
-{
-    const struct topic_conf **all = xcalloc(sh->by_id.count + 1, sizeof *all);
-    const struct topic_conf *conf;
-    size_t n = 0;
-
-    for (size_t i = 0; (conf = map_next(&sh->by_id, &i)) != NULL;)
-        all[n++] = conf;
-    qsort(all, n, sizeof *all, by_name);
-    *ret_count = n;
-    return all;
-}
-
-struct page {
-    uint64_t number, size, last;
-};
-
-struct page_link {
-    const char *rel;
-    uint64_t number; /* 0: there is none */
-};
-#define PAGE_LINKS 5
-
-static void page_links(const struct page *p, struct page_link ret[PAGE_LINKS])
-{
-    ret[0] = (struct page_link){"self", p->number};
-    ret[1] = (struct page_link){"first", 1};
-    ret[2] = (struct page_link){"prev", MIN(p->number - 1, p->last)};
-    ret[3] = (struct page_link){"next", p->number < p->last ? p->number + 1 : 0};
-    ret[4] = (struct page_link){"last", p->last};
-}
-
-static void put_page_url(struct buf *b, const struct page *p, uint64_t number)
-{
-    buf_printf(b, API_TOPICS "?page=%llu&pageSize=%llu", (unsigned long long)number,
-               (unsigned long long)p->size);
-}
-
-static void write_links(struct jwriter *w, const struct page *p)
-{
-    struct page_link links[PAGE_LINKS];
-
-    page_links(p, links);
-    jw_object(w);
-    for (size_t i = 0; i < PAGE_LINKS; i++) {
-        AUTO(buf_done) struct buf url = BUF_INIT;
-
-        if (links[i].number == 0)
-            continue;
-        put_page_url(&url, p, links[i].number);
-        jw_key(w, links[i].rel);
-        jw_str(w, buf_view(&url));
-    }
-    jw_object_end(w);
-}
-
-/* RFC 8288 */
-static void put_link_field(struct buf *b, const struct page *p)
-{
-    struct page_link links[PAGE_LINKS];
-
-    page_links(p, links);
-    for (size_t i = 0; i < PAGE_LINKS; i++) {
-        if (links[i].number == 0)
-            continue;
-        buf_puts(b, b->len > 0 ? ", <" : "<");
-        put_page_url(b, p, links[i].number);
-        buf_printf(b, ">; rel=\"%s\"", links[i].rel);
-    }
-}
-
-static void answer_page(struct http_request *r, const struct page *p,
-                        const struct topic_conf *const *all, size_t count)
-{
-    AUTO(buf_done) struct buf body = BUF_INIT;
-    AUTO(buf_done) struct buf link = BUF_INIT;
-    struct jwriter w = jw_begin(&body);
-
-    jw_object(&w);
-    jw_key(&w, "items");
-    jw_array(&w);
-    for (uint64_t i = (p->number - 1) * p->size; i < count && i < p->number * p->size; i++)
-        topic_conf_write(all[i], &w);
-    jw_array_end(&w);
-    jw_key(&w, "links");
-    write_links(&w, p);
-    jw_object_end(&w);
-    CHECK(jw_end(&w) == E_OK);
-    put_link_field(&link, p);
-    api_answer_json(
-        r, 200, (const struct http_field[]){{"Link", buf_view(&link)}, {NULL, STR_NONE}}, &body);
-}
-
-/* Only the order by name is offered, and no search: another order or all topics in answer to
- * either would mislead. */
-static bool check_order(struct http_request *r)
-{
-    const char *parameter = NULL;
-    struct str text;
-
-    if (http_query(r, "search", 0, &text) && text.n > 0)
-        parameter = "search";
-    else if (http_query(r, "sort", 0, &text) && !str_eqz(text, "name") &&
-             !str_case_eqz(text, "name,asc"))
-        parameter = "sort";
-    if (!parameter)
-        return true;
-    problem_answer(r, &(struct problem){.status = 400,
-                                        .title = "Validation error: Query",
-                                        .detail = "not offered by this version yet; topics come "
-                                                  "sorted by name",
-                                        .parameter = parameter});
-    return false;
-}
-
-void api_topic_list(const struct api_call *call)
-{
-    AUTO_FREE const struct topic_conf **all = NULL;
-    struct http_request *r = call->r;
-    struct page p;
-    size_t count;
-
-    if (!check_order(r) || !api_query_number(r, "page", 1, UINT32_MAX, 1, &p.number) ||
-        !api_query_number(r, "pageSize", 1, LIMIT_PAGE_SIZE, 20, &p.size))
         return;
-    all = sorted_topics(call->sh, &count);
-    p.last = MAX((count + p.size - 1) / p.size, 1);
-    answer_page(r, &p, all, count);
+    }
+    enum err err = check_conditions(call->r, conf, &not_modified, &ei);
+    if (err != E_OK)
+        problem_answer_err(call->r, err, &ei);
+    else
+        answer_topic(call->r, not_modified ? 304 : 200, conf);
 }

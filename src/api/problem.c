@@ -117,15 +117,23 @@ void problem_write_faults(struct buf *b, const struct faults *f)
 
 /* ---- answers ---- */
 
-static void respond(struct http_request *r, int status, const struct buf *body)
+#define FIELDS_MAX 8
+
+static void respond(struct http_request *r, int status, const struct http_field *more,
+                    const struct buf *body)
 {
-    const struct http_field fields[] = {
+    struct http_field fields[FIELDS_MAX + 1] = {
         {"Content-Type", STR(MEDIA_TYPE)},
         {"Cache-Control", STR("no-store")},
-        {status == 503 || status == 429 ? "Retry-After" : NULL, STR("1")},
-        {NULL, STR_NONE},
     };
+    size_t n = 2;
 
+    if (status == 503 || status == 429)
+        fields[n++] = (struct http_field){"Retry-After", STR("1")};
+    for (; more && more->name; more++) {
+        CHECK(n < FIELDS_MAX);
+        fields[n++] = *more;
+    }
     http_respond(r, status, fields, buf_view(body));
 }
 
@@ -134,7 +142,7 @@ void problem_answer(struct http_request *r, const struct problem *p)
     AUTO(buf_done) struct buf body = BUF_INIT;
 
     problem_write(&body, p, 1);
-    respond(r, p->status, &body);
+    respond(r, p->status, p->fields, &body);
 }
 
 void problem_answer_err(struct http_request *r, enum err err, const struct errinfo *ei)
@@ -152,7 +160,7 @@ void problem_answer_faults(struct http_request *r, const struct faults *f)
     AUTO(buf_done) struct buf body = BUF_INIT;
 
     problem_write_faults(&body, f);
-    respond(r, 400, &body);
+    respond(r, 400, NULL, &body);
 }
 
 const char *problem_http_body(struct buf *b, int status, const char *detail, void *arg)

@@ -13,9 +13,10 @@ struct problem {
     int status;
     const char *title; /* NULL: the status in words */
     const char *detail;
-    const char *pointer;   /* into the body; NULL: none */
-    const char *parameter; /* of the query, or the attribute; NULL: from the pointer */
-    unsigned line, column; /* of the body, from 1; 0: none */
+    const char *pointer;             /* into the body; NULL: none */
+    const char *parameter;           /* of the query, or the attribute; NULL: from the pointer */
+    unsigned line, column;           /* of the body, from 1; 0: none */
+    const struct http_field *fields; /* of the answer besides; NULL: none */
 };
 
 /* Append the body for one problem or several. */

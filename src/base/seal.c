@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -125,4 +126,34 @@ enum err seal_undo(const struct seal *s, struct str sealed, struct buf *b, struc
                        "was there when it was stored");
     b->len += n;
     return E_OK;
+}
+
+/* ---- marks ---- */
+
+static unsigned char mark_key[crypto_generichash_KEYBYTES];
+
+static void make_mark_key(void)
+{
+    randombytes_buf(mark_key, sizeof mark_key);
+}
+
+struct hash128 seal_mark(const struct str *texts, size_t count)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    crypto_generichash_state state;
+    struct hash128 mark;
+
+    pthread_once(&once, make_mark_key);
+    CHECK(crypto_generichash_init(&state, mark_key, sizeof mark_key, sizeof mark) == 0);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t n = texts[i].n;
+
+        /* With its length before it, or the end of one could be the beginning of the next. */
+        crypto_generichash_update(&state, (const unsigned char *)&n, sizeof n);
+        if (n > 0)
+            crypto_generichash_update(&state, (const unsigned char *)texts[i].p, n);
+    }
+    crypto_generichash_final(&state, (unsigned char *)&mark, sizeof mark);
+    sodium_memzero(&state, sizeof state);
+    return mark;
 }

@@ -1,6 +1,6 @@
 /*
  * Sealing of what is stored: secret-key encryption with authentication, by a key in a file of its
- * own. The only door to libsodium here.
+ * own. A door to libsodium, as base/sign.h is.
  *
  * A seal is immutable and may be used by many threads.
  */
@@ -9,6 +9,7 @@
 
 #include "base/blob.h"
 #include "base/err.h"
+#include "base/hash.h"
 
 struct seal;
 
@@ -24,5 +25,9 @@ bool seal_is(struct str sealed);
 /* Append the text to b. E_STORE_CORRUPT: it was sealed with another key, or damaged. */
 MUST_USE enum err seal_undo(const struct seal *s, struct str sealed, struct buf *b,
                             struct errinfo *ei);
+
+/* A mark of texts, secrets among them: only the same texts in the same order have the same, whoever
+ * chose them, and it tells nothing of them. Good within this process: the key is a random one. */
+struct hash128 seal_mark(const struct str *texts, size_t count);
 
 #endif

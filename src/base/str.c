@@ -120,6 +120,17 @@ bool str_to_i64(struct str s, int64_t *ret)
     return true;
 }
 
+struct str str_put(char **at, struct str s)
+{
+    if (!s.p)
+        return STR_NONE;
+    struct str copy = str_make(*at, s.n);
+    if (s.n > 0)
+        memcpy(*at, s.p, s.n);
+    *at += s.n;
+    return copy;
+}
+
 char *str_dup(struct str s)
 {
     return xstrndup(s.n ? s.p : "", s.n);

@@ -55,6 +55,8 @@ bool str_to_i64(struct str s, int64_t *ret);
 int str_hex_digit(char c);
 /* Heap copy with a NUL. */
 char *str_dup(struct str s);
+/* Copy to *at, which moves behind it; returns the copy. What is STR_NONE stays it. */
+struct str str_put(char **at, struct str s);
 /* Edit distance (insert, delete, replace, swap of neighbours), at most `max` + 1; for "did you mean". */
 size_t str_distance(struct str a, struct str b, size_t max);
 /* The nearest of count names (NULL if none is near enough to be meant). */

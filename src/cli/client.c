@@ -1,6 +1,7 @@
 #include "cli/client.h"
 
 #include "io/fetch.h"
+#include "io/inflate.h"
 
 #define ANSWER_MAX ((size_t)80 << 20)
 #define ANSWER_TIMEOUT_US (60 * US_PER_S)
@@ -12,11 +13,13 @@ struct client {
     struct egress *egress;
     struct fetcher *fetcher;
     struct fetch_target *target;
+    int64_t timeout_us;
 };
 
 /* One call under way. */
 struct waiting {
     struct client *client;
+    struct fetch *fetch; /* NULL: it has ended */
     struct client_answer answer;
     enum err err;
     struct errinfo info;
@@ -39,6 +42,8 @@ enum err client_new(const char *server, struct client **ret, struct errinfo *ei)
     if (err != E_OK)
         return err;
     fetcher_conf_default(&conf);
+    conf.low_speed_us = 0; /* the timeout is all */
+    c->timeout_us = ANSWER_TIMEOUT_US;
     c->fetcher = fetcher_new(c->loop, &conf, c->egress);
     c->target = fetch_target_new(base, ei);
     if (!c->target)
@@ -59,6 +64,16 @@ void client_free(struct client *c)
     free(c);
 }
 
+void client_wait(struct client *c, int64_t timeout_us)
+{
+    c->timeout_us = timeout_us;
+}
+
+void client_interrupt(struct client *c)
+{
+    loop_stop(c->loop);
+}
+
 const char *client_server(const struct client *c)
 {
     return c->server;
@@ -70,15 +85,27 @@ void client_answer_done(struct client_answer *a)
     buf_done(&a->body);
 }
 
+static enum err take_body(const struct fetch_result *res, struct buf *b, struct errinfo *ei)
+{
+    struct str coding = fetch_header(res, "Content-Encoding", 0);
+
+    if (coding.n > 0)
+        return inflate_body(coding, res->body, ANSWER_MAX, b, ei);
+    if (buf_try_append(b, res->body.p, res->body.n) != E_OK)
+        return err_set(ei, E_LIMIT, "the answer is over %zu bytes", ANSWER_MAX);
+    return E_OK;
+}
+
 static void on_done(const struct fetch_result *res, void *arg)
 {
     struct waiting *w = arg;
 
+    w->fetch = NULL;
     w->err = res->err;
     w->info = res->info;
     w->answer.status = res->status;
-    if (res->err == E_OK && buf_try_append(&w->answer.body, res->body.p, res->body.n) != E_OK)
-        w->err = err_set(&w->info, E_LIMIT, "the answer is over %zu bytes", ANSWER_MAX);
+    if (res->err == E_OK)
+        w->err = take_body(res, &w->answer.body, &w->info);
     loop_stop(w->client->loop);
 }
 
@@ -97,12 +124,16 @@ enum err client_call(struct client *c, const char *method, const char *path, str
         .body = body,
         .headers = headers,
         .header_count = body.p ? 2 : 1,
-        .deadline = clock_now() + ANSWER_TIMEOUT_US,
+        .deadline = clock_now() + c->timeout_us,
         .max_bytes = ANSWER_MAX,
     };
 
-    fetch_start(c->fetcher, c->target, &params, on_done, &w);
+    w.fetch = fetch_start(c->fetcher, c->target, &params, on_done, &w);
     loop_run(c->loop);
+    if (w.fetch) {
+        fetch_cancel(w.fetch);
+        return err_set(ei, E_CANCELLED, "interrupted");
+    }
     if (w.err != E_OK) {
         client_answer_done(&w.answer);
         return err_set(ei, w.err,
@@ -139,7 +170,7 @@ static void put_errors(const jval *errors, struct buf *b)
     }
 }
 
-static enum err refusal(const struct client *c, const struct client_answer *a, struct errinfo *ei)
+enum err client_refusal(const struct client *c, const struct client_answer *a, struct errinfo *ei)
 {
     AUTO(buf_done) struct buf b = BUF_INIT;
 
@@ -159,7 +190,7 @@ enum err client_ask(struct client *c, const char *method, const char *path, stru
     if (err != E_OK)
         return err;
     if (a.status / 100 != 2) {
-        err = refusal(c, &a, ei);
+        err = client_refusal(c, &a, ei);
         client_answer_done(&a);
         return err;
     }

@@ -21,6 +21,10 @@ static inline void client_freep(struct client **c)
     *c = NULL;
 }
 const char *client_server(const struct client *c);
+/* How long to wait for answers from now on, instead of a minute. */
+void client_wait(struct client *c, int64_t timeout_us);
+/* The call under way, or else the next, ends with E_CANCELLED. From any thread or signal handler. */
+void client_interrupt(struct client *c);
 
 struct client_answer {
     int status;
@@ -33,8 +37,10 @@ void client_answer_done(struct client_answer *a);
  * to look at. */
 MUST_USE enum err client_call(struct client *c, const char *method, const char *path,
                               struct str body, struct client_answer *ret, struct errinfo *ei);
-/* The same for an answer that must be of status 2xx: any other is an error (E_NOT_FOUND for 404,
- * E_EXISTS for 409, else E_INVALID), whose text is what the server says. */
+/* What an answer of another status than 2xx says, as an error: E_NOT_FOUND for 404, E_EXISTS for
+ * 409, else E_INVALID. */
+enum err client_refusal(const struct client *c, const struct client_answer *a, struct errinfo *ei);
+/* client_call() for an answer that must be of status 2xx; any other is an error as above. */
 MUST_USE enum err client_ask(struct client *c, const char *method, const char *path,
                              struct str body, struct client_answer *ret, struct errinfo *ei);
 

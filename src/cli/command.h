@@ -20,8 +20,8 @@ struct command {
     void (*more_help)(void); /* prints what follows the help text; NULL: nothing */
 };
 
-extern const struct command command_serve, command_tail, command_check, command_apply, command_get,
-    command_delete, command_date;
+extern const struct command command_serve, command_try, command_tail, command_check, command_apply,
+    command_get, command_delete, command_date;
 
 /* "pollcast: …" on standard error. Returns STATUS_FAULT: `return command_fail("…");`. */
 int command_fail(const char *fmt, ...) PRINTF(1, 2);

@@ -4,15 +4,21 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "core/subscription.h"
+#include "publisher/pub_feed.h"
 #include "publisher/pub_http.h"
+#include "publisher/pub_post.h"
+#include "subscriber/sub_kafka.h"
+#include "subscriber/sub_sse.h"
+#include "subscriber/sub_webhook.h"
 
 static const struct command *const commands[] = {
-    &command_serve,  &command_tail, &command_check, &command_apply, &command_get,
-    &command_delete, &command_diff, &command_patch, &command_date,
+    &command_serve, &command_try,    &command_tail, &command_check, &command_apply,
+    &command_get,   &command_delete, &command_diff, &command_patch, &command_date,
 };
 
 static const char *const command_names[] = {
-    "serve", "tail", "check", "apply", "get", "delete", "diff", "patch", "date", "help",
+    "serve", "try", "tail", "check", "apply", "get", "delete", "diff", "patch", "date", "help",
 };
 
 int command_fail(const char *fmt, ...)
@@ -55,9 +61,11 @@ static void print_overview(void)
     puts("  help     Explain a command: pollcast help COMMAND\n"
          "\n"
          "examples:\n"
+         "  pollcast try http://127.0.0.1:9000/prices      # what does one poll of it do?\n"
          "  pollcast tail http://127.0.0.1:9000/prices     # watch one URL, no server needed\n"
          "  pollcast serve --data /var/lib/pollcast        # the server, on 127.0.0.1:8080\n"
          "  pollcast check topic.json                      # is the file valid?\n"
+         "  pollcast try topic.json                        # and does it do what it should?\n"
          "  pollcast apply topic.json                      # make the server's topic equal to it\n"
          "\n"
          "exit status: 0 done, 1 the answer is no (a difference, a fault in the file checked, …),\n"
@@ -117,6 +125,12 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
     processor_register(&pub_http);
+    processor_register(&pub_post);
+    processor_register(&pub_feed);
+    sink_register(&sub_sse_sink);
+    sink_register(&sub_kafka_sink);
+    sink_register(&sub_webhook_sink);
+    subscription_on_gone(sub_sse_gone);
     int status = dispatch(argc, argv);
 
     /* A result that nobody could read was not given: the disk may be full. */

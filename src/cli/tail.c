@@ -2,22 +2,17 @@
  * pollcast tail: follows one URL without a server. The whole engine runs in this process, with one
  * topic and a data directory that goes when it ends; what it says is read back as a stream.
  */
-#include <ftw.h>
 #include <signal.h>
-#include <unistd.h>
 
-#include "api/api.h"
-#include "api/problem.h"
 #include "base/log.h"
 #include "base/trace.h"
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/embedded.h"
 #include "cli/sse_client.h"
 #include "cli/tail_print.h"
-#include "core/engine.h"
+#include "cli/url_topic.h"
 #include "core/mode.h"
-
-#define LOCAL "127.0.0.1"
 
 static const char help[] =
     "usage: pollcast tail URL [OPTIONS]\n"
@@ -39,15 +34,16 @@ static const char help[] =
     "  --pointer POINTER  the part of the document to follow, such as /items\n"
     "  --key NAME         member that identifies the elements of arrays (else guessed)\n"
     "  --mode MODE        snapshot-patch: the document, then differences (the default);\n"
-    "                     snapshot-only: the whole document at each change\n"
+    "                     snapshot-only: the whole document at each change;\n"
+    "                     changes: the document, then what happened to each element\n"
     "  -H 'NAME: VALUE'   header field to send; may be repeated\n"
     "  --count N          end after N events\n"
     "  --json             one line of JSON per event: {\"time\",\"event\",\"id\",\"data\"}\n"
     "  --trace AREAS      trace areas of the program; `pollcast help serve` lists them\n";
 
 struct tail {
-    const char *url, *every, *pointer, *key, *mode, *count_text, *trace;
-    struct option_list headers;
+    struct url_topic topic;
+    const char *mode, *count_text, *trace;
     bool json;
     uint64_t count; /* 0: no end */
     sigset_t while_waiting;
@@ -62,61 +58,6 @@ static void on_interrupt(int sig)
 }
 
 /* ---- the topic ---- */
-
-static bool write_headers(struct jwriter *w, const struct option_list *headers)
-{
-    jw_object(w);
-    for (size_t i = 0; i < headers->count; i++) {
-        struct str value = str_of(headers->items[i]);
-        struct str name = str_trim(str_split(&value, ':'));
-
-        if (!value.p || name.n == 0) {
-            command_fail("tail: -H \"%s\": expected 'Name: value'", headers->items[i]);
-            return false;
-        }
-        jw_key_str(w, name);
-        jw_str(w, str_trim(value));
-    }
-    jw_object_end(w);
-    return true;
-}
-
-static void write_text(struct jwriter *w, const char *key, const char *value)
-{
-    if (!value)
-        return;
-    jw_key(w, key);
-    jw_strz(w, value);
-}
-
-/* False after saying what is wrong. */
-static bool write_topic(const struct tail *t, struct buf *b)
-{
-    struct jwriter w = jw_begin(b);
-
-    jw_object(&w);
-    write_text(&w, "name", "tail");
-    jw_key(&w, "publisher");
-    jw_object(&w);
-    write_text(&w, "type", "http-poller");
-    jw_key(&w, "alwaysOn");
-    jw_bool(&w, true);
-    jw_key(&w, "config");
-    jw_object(&w);
-    write_text(&w, "url", t->url);
-    write_text(&w, "pollingPeriod", t->every);
-    write_text(&w, "payloadPointer", t->pointer);
-    write_text(&w, "arrayKey", t->key);
-    if (t->headers.count) {
-        jw_key(&w, "headers");
-        if (!write_headers(&w, &t->headers))
-            return false;
-    }
-    jw_object_end(&w);
-    jw_object_end(&w);
-    jw_object_end(&w);
-    return jw_end(&w) == E_OK;
-}
 
 static enum err make_topic(const char *address, const struct buf *topic, struct errinfo *ei)
 {
@@ -144,7 +85,7 @@ static int print_events(const struct tail *t, struct sse_client *stream)
             break;
         if (err != E_OK)
             return command_fail("tail: %s", err_text(&ei, err));
-        tail_print(&style, &e, stdout);
+        tail_print(&style, &e);
         if (fflush(stdout) != 0)
             return STATUS_OK; /* the reader has seen enough */
         if (++seen == t->count)
@@ -153,63 +94,25 @@ static int print_events(const struct tail *t, struct sse_client *stream)
     return STATUS_OK;
 }
 
-static int follow(const struct tail *t, struct engine *engine, const struct buf *topic)
+static int follow(const struct tail *t, const char *address, const struct buf *topic)
 {
     AUTO(sse_client_closep) struct sse_client *stream = NULL;
     AUTO_FREE char *path =
         xasprintf("/streams/subscribers/sse/api/v1/topics/tail?mode=%s", t->mode);
-    char address[ADDRESS_TEXT_MAX];
     struct errinfo ei = ERRINFO_INIT;
     struct address parsed;
-    enum err err;
+    enum err err = address_parse(str_of(address), &parsed, &ei);
 
-    engine_address(engine, address);
-    err = address_parse(str_of(address), &parsed, &ei);
     if (err == E_OK)
         err = make_topic(address, topic, &ei);
     if (err == E_OK)
-        err = sse_client_open(LOCAL, parsed.port, path, &stream, &ei);
+        err = sse_client_open(parsed.ip, parsed.port, path, &stream, &ei);
     if (err != E_OK)
         return command_fail("tail: %s", err_text(&ei, err));
     return print_events(t, stream);
 }
 
 /* ---- the engine ---- */
-
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
-static char *make_directory(void)
-{
-    const char *tmp = getenv("TMPDIR");
-    char *path = xasprintf("%s/pollcast-tail-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
-
-    if (mkdtemp(path))
-        return path;
-    free(path);
-    return NULL;
-}
-
-/* Nothing has to outlive the process, and the machine is the user's own. */
-static void set_conf(struct conf *c, char *directory)
-{
-    conf_init(c);
-    free(c->listen);
-    c->listen = xstrdup(LOCAL ":0");
-    free(c->data);
-    c->data = xstrdup(directory);
-    c->loops = 1;
-    c->drain_us = 0;
-    c->store_sync_normal = true;
-    c->poll_min_period_us = 100 * US_PER_MS;
-    c->poll_max_period_us = 7 * US_PER_DAY;
-    c->payload_max_bytes = INT64_C(64) << 20;
-}
 
 /* Ctrl-C is taken only while the stream is waited for, so that it is never missed. */
 static void take_signals(struct tail *t)
@@ -229,27 +132,19 @@ static void take_signals(struct tail *t)
 
 static int run_engine(struct tail *t, const struct buf *topic)
 {
-    AUTO_FREE char *directory = make_directory();
     struct errinfo ei = ERRINFO_INIT;
-    struct engine *engine;
-    struct conf conf;
+    struct embedded e;
     int status;
 
-    if (!directory)
-        return command_fail("tail: a temporary directory cannot be made; set TMPDIR");
-    set_conf(&conf, directory);
-    conf_set_current(&conf);
+    embedded_init(&e);
+    e.conf.payload_max_bytes = INT64_C(64) << 20;
     take_signals(t);
-    enum err err = engine_start(&conf, api_handle, problem_http_body, &engine, &ei);
-    if (err == E_OK) {
-        status = follow(t, engine, topic);
-        engine_stop(engine);
-    } else {
+    enum err err = embedded_start(&e, &ei);
+    if (err == E_OK)
+        status = follow(t, e.address, topic);
+    else
         status = command_fail("tail: %s", err_text(&ei, err));
-    }
-    nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    conf_set_current(NULL);
-    conf_done(&conf);
+    embedded_done(&e);
     return status;
 }
 
@@ -261,28 +156,29 @@ static int start(struct tail *t)
 
     if (t->mode &&
         (!mode_parse(str_of(t->mode), &mode) || !(mode_allowed(PAYLOAD_SNAPSHOT) & MODE_BIT(mode))))
-        return command_fail("tail: --mode \"%s\": expected snapshot-patch or snapshot-only",
-                            t->mode);
+        return command_fail(
+            "tail: --mode \"%s\": expected snapshot-patch, snapshot-only or changes", t->mode);
     t->mode = mode_name(mode);
     if (t->count_text && (!str_to_u64(str_of(t->count_text), UINT64_MAX, &t->count) || !t->count))
         return command_fail("tail: --count \"%s\": expected a number from 1", t->count_text);
     if (t->trace && trace_set(str_of(t->trace), &ei) != E_OK)
         return command_fail("tail: --trace: %s", err_text(&ei, E_INVALID));
-    if (!write_topic(t, &topic))
-        return STATUS_FAULT;
+    enum err err = url_topic_write(&t->topic, &topic, &ei);
+    if (err != E_OK)
+        return command_fail("tail: %s", err_text(&ei, err));
     log_set(LOG_ERROR, LOG_LOGFMT);
     return run_engine(t, &topic);
 }
 
 static int run(int argc, char **argv)
 {
-    struct tail t = {.every = "PT5S"};
+    struct tail t = {.topic = {.name = "tail", .every = "PT5S", .always_on = true}};
     const struct option options[] = {
-        {.name = "--every", .value = &t.every},
-        {.name = "--pointer", .value = &t.pointer},
-        {.name = "--key", .value = &t.key},
+        {.name = "--every", .value = &t.topic.every},
+        {.name = "--pointer", .value = &t.topic.pointer},
+        {.name = "--key", .value = &t.topic.key},
         {.name = "--mode", .value = &t.mode},
-        {.name = "--header", .alias = "-H", .list = &t.headers},
+        {.name = "--header", .alias = "-H", .list = &t.topic.headers},
         {.name = "--count", .value = &t.count_text},
         {.name = "--trace", .value = &t.trace},
         {.name = "--json", .flag = &t.json},
@@ -296,10 +192,10 @@ static int run(int argc, char **argv)
         status = command_fail(argc < 2 ? "tail: which URL? `pollcast tail http://…`"
                                        : "tail: one URL at a time");
     else {
-        t.url = argv[1];
+        t.topic.url = argv[1];
         status = start(&t);
     }
-    option_list_done(&t.headers);
+    option_list_done(&t.topic.headers);
     return status;
 }
 

@@ -68,6 +68,13 @@ enum err address_parse(struct str s, struct address *ret, struct errinfo *ei)
     return E_OK;
 }
 
+bool address_is_local(struct str s)
+{
+    struct str host, port;
+
+    return split(s, &host, &port, NULL) == E_OK && egress_is_loopback_name(host);
+}
+
 static int bind_to(const struct addrinfo *ai)
 {
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

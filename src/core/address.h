@@ -18,6 +18,9 @@ struct address {
 /* "127.0.0.1:8080", "[::1]:0", "localhost:80", ":8080" (this machine only). Names are resolved.
  * E_INVALID says what is wrong and what to write. */
 MUST_USE enum err address_parse(struct str s, struct address *ret, struct errinfo *ei);
+/* Would only this machine reach it? Told by the text alone, without the resolver: a name other than
+ * localhost is taken for one that others reach. */
+bool address_is_local(struct str s);
 /* E_IO if somebody listens there. The loops share their port, so without this a second server of the
  * same user would take half of the first one's connections. */
 MUST_USE enum err address_check_free(const struct address *a, struct errinfo *ei);

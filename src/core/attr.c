@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "core/attr_value.h"
+#include "core/secret_ref.h"
 #include "json/pointer.h"
 
 /* ---- places and faults ---- */
@@ -104,7 +105,7 @@ static void set_preset(const struct attr *row, void *member)
     }
 }
 
-static void write_preset(const struct attr *row, struct jwriter *w)
+void attr_write_preset(const struct attr *row, struct jwriter *w)
 {
     struct attr_ints ints = {0};
 
@@ -164,6 +165,7 @@ static void free_member(const struct attr *row, void *member)
         *ints = (struct attr_ints){0};
         return;
     case ATTR_POINTER_LIST:
+    case ATTR_STRING_LIST:
         texts = member;
         for (size_t i = 0; i < texts->count; i++)
             free(texts->items[i]);
@@ -253,7 +255,7 @@ static void refuse_unknown(struct attr_ctx *c, const struct attr *rows, size_t c
     if (nearest)
         attr_fault(c, "unknown attribute; did you mean \"%s\"?", nearest);
     else
-        attr_fault(c, "unknown attribute; known here: %s", buf_cstr(&known));
+        attr_fault(c, "unknown attribute; known here: %s", known.len ? buf_cstr(&known) : "none");
     attr_leave(c, was);
 }
 
@@ -272,6 +274,24 @@ void attr_parse(struct attr_ctx *c, const struct attr *rows, size_t count, const
 
 /* ---- showing ---- */
 
+/* A string, or an array of them. */
+static void write_secret(const struct attr *row, const jval *v, struct jwriter *w)
+{
+    struct jiter it = jiter_of(v);
+
+    if (jv_type(v) == JT_ARRAY) {
+        jw_array(w);
+        while (jiter_next(&it))
+            write_secret(row, it.value, w);
+        jw_array_end(w);
+        return;
+    }
+    if ((row->flags & ATTR_REFERENCE) && secret_ref_is_plain(jv_str(v)))
+        jw_value(w, v);
+    else
+        jw_strz(w, SECRET_MASK);
+}
+
 static void write_map(const struct attr *row, const jval *v, struct jwriter *w)
 {
     struct jiter it = jiter_of(v);
@@ -280,7 +300,7 @@ static void write_map(const struct attr *row, const jval *v, struct jwriter *w)
     while (jiter_next(&it)) {
         jw_key_str(w, it.name);
         if (row->is_secret && row->is_secret(it.name))
-            jw_strz(w, SECRET_MASK);
+            write_secret(row, it.value, w);
         else
             jw_value(w, it.value);
     }
@@ -295,9 +315,9 @@ static void write_row(const struct attr *row, const jval *v, struct jwriter *w)
         return;
     jw_key(w, row->name);
     if (absent)
-        write_preset(row, w);
+        attr_write_preset(row, w);
     else if (row->flags & ATTR_SECRET)
-        jw_strz(w, SECRET_MASK);
+        write_secret(row, v, w);
     else if (row->kind == ATTR_STRING_MAP)
         write_map(row, v, w);
     else if (row->kind == ATTR_OBJECT)
@@ -306,11 +326,17 @@ static void write_row(const struct attr *row, const jval *v, struct jwriter *w)
         jw_value(w, v);
 }
 
+void attr_write_members(const struct attr *rows, size_t count, const jval *object,
+                        struct jwriter *w)
+{
+    for (size_t i = 0; i < count; i++)
+        write_row(&rows[i], object ? jv_getz(object, rows[i].name) : NULL, w);
+}
+
 void attr_write(const struct attr *rows, size_t count, const jval *object, struct jwriter *w)
 {
     jw_object(w);
-    for (size_t i = 0; i < count; i++)
-        write_row(&rows[i], object ? jv_getz(object, rows[i].name) : NULL, w);
+    attr_write_members(rows, count, object, w);
     jw_object_end(w);
 }
 

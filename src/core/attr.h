@@ -23,6 +23,7 @@ enum attr_kind {
     ATTR_URL,          /* char *; core/url.h */
     ATTR_POINTER,      /* char *; RFC 6901 */
     ATTR_POINTER_LIST, /* struct attr_texts; one ATTR_POINTER, or an array of at most max */
+    ATTR_STRING_LIST,  /* struct attr_texts; a string, or an array of at most max */
     ATTR_BOOL,         /* bool */
     ATTR_INT,          /* int64_t; min … max */
     ATTR_NUMBER,       /* double; min … max */
@@ -41,6 +42,9 @@ enum attr_kind {
 #define ATTR_REQUIRED 1u
 #define ATTR_SECRET 2u /* shown as SECRET_MASK */
 #define ATTR_BEYOND 4u /* an addition to the product whose API this is */
+/* Of text, and of the values of an ATTR_STRING_MAP: may hold references (core/secret_ref.h). They are
+ * checked, and shown where all else of a secret is masked. */
+#define ATTR_REFERENCE 8u
 
 #define ATTR_LIST_MAX 500
 
@@ -106,10 +110,15 @@ void attr_done(const struct attr *rows, size_t count, void *out);
 /* The object as the API shows it: members in the order of the rows, defaults filled in, secrets
  * masked. An ATTR_OBJECT that is absent stays so. */
 void attr_write(const struct attr *rows, size_t count, const jval *object, struct jwriter *w);
+/* Its members alone, into an object that is open. */
+void attr_write_members(const struct attr *rows, size_t count, const jval *object,
+                        struct jwriter *w);
 /* The place of s in names; a fault (with the nearest name, or that it comes later) when it is not
  * there. Both lists end with NULL; later may be NULL. */
 bool attr_check_name(struct attr_ctx *c, const char *const *names, const char *const *later,
                      struct str s, size_t *ret);
+/* The default of a row that has one, as JSON. */
+void attr_write_preset(const struct attr *row, struct jwriter *w);
 /* "an integer between 0 and 100": what a row takes, for messages and the manual. */
 void attr_expected(const struct attr *row, struct buf *b);
 /* Append `root` with each string SECRET_MASK replaced by the string that stands at the same place

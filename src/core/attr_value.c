@@ -1,7 +1,9 @@
 #include "core/attr_value.h"
 
 #include "base/duration.h"
+#include "core/conf.h"
 #include "core/limits.h"
+#include "core/secret_ref.h"
 #include "core/url.h"
 #include "json/pointer.h"
 
@@ -59,6 +61,9 @@ void attr_expected(const struct attr *row, struct buf *b)
         return;
     case ATTR_POINTER_LIST:
         buf_printf(b, "a JSON pointer (RFC 6901), or an array of at most %.15g", row->max);
+        return;
+    case ATTR_STRING_LIST:
+        buf_printf(b, "a string, or an array of at most %.15g", row->max);
         return;
     case ATTR_BOOL:
         buf_puts(b, "true or false");
@@ -137,6 +142,21 @@ static size_t count_characters(struct str s)
     return n;
 }
 
+/* What was stored may have been allowed once: its use will tell. */
+static bool check_references(struct attr_ctx *c, const struct attr *row, struct str s)
+{
+    struct errinfo ei = ERRINFO_INIT;
+    struct secret_rules rules;
+
+    if (!(row->flags & ATTR_REFERENCE) || !secret_ref_any(s))
+        return true;
+    secret_rules_of(conf_current(), &rules);
+    enum err err = secret_ref_check(s, c->faults->stored ? NULL : &rules, &ei);
+    if (err != E_OK)
+        attr_fault(c, "%s", err_text(&ei, err));
+    return err == E_OK;
+}
+
 static bool parse_text(struct attr_ctx *c, const struct attr *row, const jval *v, void *member)
 {
     struct errinfo ei = ERRINFO_INIT;
@@ -168,6 +188,8 @@ static bool parse_text(struct attr_ctx *c, const struct attr *row, const jval *v
         refuse(c, row, v, err_text(&ei, err));
         return false;
     }
+    if (!check_references(c, row, s))
+        return false;
     *(char **)member = str_dup(s);
     return true;
 }
@@ -252,7 +274,7 @@ static bool parse_map_value(struct attr_ctx *c, const struct attr *row, struct s
     else if (memchr(jv_str(v).p, '\0', jv_str(v).n) || memchr(name.p, '\0', name.n))
         attr_fault(c, "expected text without NUL characters");
     else
-        return true;
+        return check_references(c, row, jv_str(v));
     return false;
 }
 
@@ -316,10 +338,16 @@ static bool parse_ints(struct attr_ctx *c, const struct attr *row, const jval *v
     return fine;
 }
 
-static bool parse_pointers(struct attr_ctx *c, const struct attr *row, const jval *v,
-                           struct attr_texts *ret)
+static bool parse_texts(struct attr_ctx *c, const struct attr *row, const jval *v,
+                        struct attr_texts *ret)
 {
-    const struct attr one = {.name = row->name, .kind = ATTR_POINTER};
+    const struct attr one = {
+        .name = row->name,
+        .kind = row->kind == ATTR_POINTER_LIST ? ATTR_POINTER : ATTR_STRING,
+        .flags = row->flags,
+        .min = 1,
+        .max = LIMIT_LISTED_STRING,
+    };
     struct jiter it = jiter_of(v);
     bool fine = true;
 
@@ -472,7 +500,8 @@ bool attr_parse_value(struct attr_ctx *c, const struct attr *row, const jval *v,
     case ATTR_INT_LIST:
         return parse_ints(c, row, v, member);
     case ATTR_POINTER_LIST:
-        return parse_pointers(c, row, v, member);
+    case ATTR_STRING_LIST:
+        return parse_texts(c, row, v, member);
     case ATTR_ENUM:
         if (!parse_name(c, row, v, &place))
             return false;

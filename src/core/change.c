@@ -35,3 +35,13 @@ void change_find(struct str before, const jval *after, size_t after_bytes,
     if (!res.equal && !res.over)
         ret->patch = blob_of_buf(&patch);
 }
+
+bool change_is_none(struct str before, const jval *after, const struct change_conf *conf)
+{
+    AUTO(jdoc_freep) struct jdoc *old = NULL;
+
+    if (jdoc_parse(before, NULL, &old, NULL) != E_OK)
+        return false;
+    return conf->ignore ? jomit_equal(conf->ignore, jdoc_root(old), after)
+                        : jv_equal(jdoc_root(old), after);
+}

@@ -17,5 +17,7 @@ struct change {
  * after_bytes. Caller unrefs ret->patch. */
 void change_find(struct str before, const jval *after, size_t after_bytes,
                  const struct change_conf *conf, struct change *ret);
+/* Only whether they are equal, as ret->equal above. */
+bool change_is_none(struct str before, const jval *after, const struct change_conf *conf);
 
 #endif

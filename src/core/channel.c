@@ -1,11 +1,12 @@
 /*
  * Life of channels and their followers: how they begin, what ends them.
  */
-#include "core/channel.h"
+#include "core/channel_write.h"
 
 #include "base/clock.h"
 #include "base/count.h"
 #include "base/trace.h"
+#include "core/channel_provision.h"
 #include "core/shard.h"
 
 static struct channel *channel_of(struct stream *s)
@@ -43,6 +44,9 @@ static void on_writable(struct stream *s)
 
     if (c->ended)
         return;
+    /* Another is the first each time, so that one topic does not take all that there is room for. */
+    if (!list_empty(&c->followers))
+        list_append(&c->followers, list_pop(&c->followers));
     LIST_EACH (n, &c->followers) {
         struct reader *r = &LIST_ITEM(n, struct follower, link)->reader;
         if (!r->waiting) {
@@ -88,6 +92,33 @@ const struct stream_events channel_events = {on_data, on_writable, on_end};
 
 /* ---- what hubs say to followers ---- */
 
+/* The first is a part of its channel. */
+static void drop_follower(struct follower *f)
+{
+    struct channel *c = f->channel;
+
+    trace(channel, "%s: closed at %llu", f->reader.hub->conf->name,
+          (unsigned long long)f->reader.last_seq);
+    list_remove(&f->link);
+    follower_unprovision(f);
+    reader_close(&f->reader);
+    if (f != &c->first)
+        loop_bury(c->shard->loop, f, free);
+    if (c->closed || !list_empty(&c->followers))
+        return;
+    list_append(&c->shard->idle_channels, &c->idle_link);
+    if (atomic_load(&c->shard->engine->stage) == ENGINE_DRAINING)
+        channel_finish(c);
+}
+
+static void drop_others(struct follower *f)
+{
+    LIST_EACH_SAFE (n, &f->channel->followers) {
+        if (n != &f->link)
+            drop_follower(LIST_ITEM(n, struct follower, link));
+    }
+}
+
 static void on_beat(struct reader *r)
 {
     const struct channel *c = follower_of(r)->channel;
@@ -105,6 +136,12 @@ static void on_stall(struct reader *r)
 {
     struct channel *c = follower_of(r)->channel;
 
+    /* Bytes of another of its topics went out meanwhile. */
+    if (!c->ended && c->moved > r->moved) {
+        r->moved = c->moved;
+        reader_move(r, HUB_STALLED);
+        return;
+    }
     if (!c->ended) {
         count_one(COUNT_channels_slow_closed);
         trace(channel, "%s: closed, nothing moved", r->hub->conf->name);
@@ -126,8 +163,13 @@ static void on_comment(struct reader *r, struct str text)
 
 static void on_lost(struct reader *r)
 {
+    struct follower *f = follower_of(r);
+
     count_one(COUNT_channels_slow_closed);
-    follower_close(follower_of(r));
+    if (f->channel->wire->joint)
+        channel_close(f->channel);
+    else
+        follower_close(f);
 }
 
 static void on_conf_changed(struct reader *r)
@@ -140,7 +182,12 @@ static void on_conf_changed(struct reader *r)
 
 static void on_last(struct reader *r, struct event *e)
 {
-    follower_end(follower_of(r), e);
+    struct follower *f = follower_of(r);
+
+    /* The server stops: the ids of those that would go on did not tell of this one any more. */
+    if (f->channel->wire->joint && e->error_code == 50503)
+        drop_others(f);
+    follower_end(f, e);
 }
 
 static void on_close(struct reader *r)
@@ -159,6 +206,11 @@ static const struct reader_ops follower_ops = {
     .close = on_close,
 };
 
+struct follower *follower_of_reader(struct reader *r)
+{
+    return r->ops == &follower_ops && !r->ending ? follower_of(r) : NULL;
+}
+
 /* ---- life ---- */
 
 void channel_init(struct channel *c, struct shard *sh, const struct wire *wire)
@@ -166,8 +218,6 @@ void channel_init(struct channel *c, struct shard *sh, const struct wire *wire)
     c->wire = wire;
     c->shard = sh;
     list_init(&c->followers);
-    c->id[0] = rand_u64();
-    c->id[1] = rand_u64();
     c->moved = loop_now(sh->loop);
 }
 
@@ -175,36 +225,28 @@ void channel_opened(struct channel *c, struct buf *rest)
 {
     if (rest->len)
         c->line = blob_of_buf(rest);
+    list_append(&c->shard->idle_channels, &c->idle_link);
     count_one(COUNT_channels);
     count_one(COUNT_channels_opened);
 }
 
 struct follower *channel_follow(struct channel *c, struct topic_conf *conf, enum mode mode,
-                                bool resume, uint64_t after)
+                                unsigned form, bool resume, uint64_t after)
 {
     struct follower *f = c->first.channel ? xcalloc(1, sizeof *f) : &c->first;
 
     f->channel = c;
+    f->id[0] = rand_u64();
+    f->id[1] = rand_u64();
+    f->form = (uint8_t)form;
     f->reader.ops = &follower_ops;
     f->reader.mode = (uint8_t)mode;
     list_append(&c->followers, &f->link);
+    list_remove(&c->idle_link);
     trace(channel, "%s: opened, %s, after %llu", conf->name, mode_name(mode),
           (unsigned long long)after);
     reader_open(&f->reader, c->shard, conf, resume, after);
     return f;
-}
-
-/* The first is a part of its channel. */
-static void drop_follower(struct follower *f)
-{
-    struct channel *c = f->channel;
-
-    trace(channel, "%s: closed at %llu", f->reader.hub->conf->name,
-          (unsigned long long)f->reader.last_seq);
-    list_remove(&f->link);
-    reader_close(&f->reader);
-    if (f != &c->first)
-        loop_bury(c->shard->loop, f, free);
 }
 
 void channel_close(struct channel *c)
@@ -216,6 +258,7 @@ void channel_close(struct channel *c)
     c->closed = true;
     while ((n = c->followers.next) != &c->followers)
         drop_follower(LIST_ITEM(n, struct follower, link));
+    list_remove(&c->idle_link);
     stream_close(&c->stream);
     event_unrefp(&c->begun);
     blob_unrefp(&c->line);
@@ -278,12 +321,57 @@ void channel_say(struct channel *c, struct str bytes)
     c->beat = false;
 }
 
-void channel_id_text(const struct channel *c, char ret[CHANNEL_ID_LEN + 1])
+void follower_id_text(const struct follower *f, char ret[FOLLOWER_ID_LEN + 1])
 {
-    uint64_t a = c->id[0], b = c->id[1];
+    uint64_t a = f->id[0], b = f->id[1];
 
     /* RFC 9562 §5.4: version 4, variant 10. */
-    snprintf(ret, CHANNEL_ID_LEN + 1, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32),
+    snprintf(ret, FOLLOWER_ID_LEN + 1, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32),
              (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
              (unsigned)(0x8000 | (b >> 48 & 0x3fff)), (unsigned long long)(b & 0xffffffffffff));
+}
+
+/* ---- those without followers ---- */
+
+static struct channel *idle_channel(struct list *n)
+{
+    return LIST_ITEM(n, struct channel, idle_link);
+}
+
+/* There is no heartbeat for those that follow nothing: they have that long to begin. */
+static void tick_idle(struct channel *c, int64_t now)
+{
+    int64_t silent = now - c->moved;
+
+    if (silent >= HUB_ENDING_US && (c->ended || c->finishing))
+        channel_close(c);
+    else if (silent >= c->shard->engine->conf->sse_stall_us)
+        channel_finish(c);
+}
+
+void channel_idle_tick(struct shard *sh, int64_t now)
+{
+    LIST_EACH_SAFE (n, &sh->idle_channels)
+        tick_idle(idle_channel(n), now);
+}
+
+void channel_idle_drain(struct shard *sh)
+{
+    LIST_EACH_SAFE (n, &sh->idle_channels)
+        channel_finish(idle_channel(n));
+}
+
+void channel_idle_close(struct shard *sh)
+{
+    while (!list_empty(&sh->idle_channels))
+        channel_close(idle_channel(sh->idle_channels.next));
+}
+
+size_t channel_idle_count(const struct shard *sh)
+{
+    size_t count = 0;
+
+    LIST_EACH (n, &sh->idle_channels)
+        count++;
+    return count;
 }

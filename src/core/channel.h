@@ -13,20 +13,26 @@
 #ifndef CORE_CHANNEL_H
 #define CORE_CHANNEL_H
 
-#include "core/limits.h"
 #include "core/reader.h"
 #include "io/http_server.h"
 
 struct channel;
+struct follower;
 struct gather;
 
 /* Pieces of one frame at most. */
-#define WIRE_IOV 3
+#define WIRE_IOV 4
 
 struct wire {
-    /* Put the frame of e, the same bytes each time it is asked for, by gather_put() of memory that
-     * e holds. */
-    void (*frame)(struct gather *g, const struct channel *c, struct event *e);
+    enum subscriber_type type;
+    /* Put the frame of e in this form, the same bytes each time it is asked for, by gather_put() of
+     * memory that e holds. */
+    void (*frame)(struct gather *g, unsigned form, struct event *e);
+    /* A new event in the place of e, for this follower only: it is the last of a write. NULL: e goes
+     * as it is. Without this function only errors do not: they name the subscription. */
+    struct event *(*own)(const struct follower *f, struct event *e);
+    /* The first byte of an event goes out, or of a heartbeat (NULL). NULL: of no interest. */
+    void (*begun)(struct channel *c, struct event *e);
     /* A heartbeat; a reference for the caller. */
     struct blob *(*beat)(struct channel *c, struct hub *h);
     /* Append a line for people. NULL: there is no place for such. */
@@ -35,10 +41,14 @@ struct wire {
     void (*bye)(struct channel *c, struct buf *b);
     /* The client spoke. NULL: it has nothing to say. May close the channel. */
     void (*data)(struct channel *c, const char *p, size_t n);
+    /* A line that had to wait is written. NULL: of no interest. */
+    void (*drained)(struct channel *c);
     /* May a follower of the topic go on as it does? */
     bool (*allows)(const struct topic_conf *conf, enum mode mode);
-    /* The connection outlives its followers. */
+    /* The connection outlives its followers, for a while. */
     bool stays;
+    /* Its followers resume together: where one of them cannot go on, or the server stops, all end. */
+    bool joint;
     /* Frees the memory of the channel, at the end of the turn. NULL: free(). */
     void (*free)(void *channel);
 };
@@ -48,6 +58,9 @@ struct follower {
     struct reader reader;
     struct channel *channel;
     struct list link; /* on channel->followers */
+    uint64_t id[2];   /* the UUID of its subscription, in error events; a random one */
+    uint8_t form;     /* of its frames: what the wire makes of it */
+    bool provisioned; /* the subscription is: on shard->provisioned */
 };
 
 /* Fields are for channel*.c and wires. */
@@ -56,26 +69,21 @@ struct channel {
     const struct wire *wire;
     struct shard *shard;
     struct list followers;
-    uint64_t id[2];      /* random: the UUID in error events */
-    struct event *begun; /* its frame is half written */
-    struct blob *line;   /* bytes that go next, between frames */
-    size_t offset;       /* written of begun; without it, of line */
-    int64_t moved;       /* when the socket last took bytes, µs */
-    bool beat;           /* line is a heartbeat: not needed if there is something else to write */
-    bool half_closed;    /* the client sends no more */
-    bool probe;          /* it may be gone: send the next heartbeat soon */
-    bool bye_said;       /* the wire's last word was */
-    bool finishing;      /* no follower is left; what is left to write goes out */
-    bool ended;          /* all is said and FIN sent */
+    struct list idle_link; /* on shard->idle_channels while it has none */
+    struct event *begun;   /* its frame is half written */
+    struct blob *line;     /* bytes that go next, between frames */
+    size_t offset;         /* written of begun; without it, of line */
+    int64_t moved;         /* when the socket last took bytes, µs */
+    uint8_t begun_form;    /* the follower's */
+    bool beat;             /* line is a heartbeat: not needed if there is something else to write */
+    bool half_closed;      /* the client sends no more */
+    bool probe;            /* it may be gone: send the next heartbeat soon */
+    bool bye_said;         /* the wire's last word was */
+    bool finishing;        /* no follower is left; what is left to write goes out */
+    bool ended;            /* all is said and FIN sent */
     bool closed;
     struct follower first; /* most have no other */
 };
-
-/* Open a channel of SSE on a request that follows one topic: it is taken over (200,
- * text/event-stream), and gone after the call whatever it returns. resume: the client gave a last
- * event id with this seq (`after`). E_CLOSED: the client had left. */
-MUST_USE enum err channel_open(struct shard *sh, struct http_request *r, struct topic_conf *conf,
-                               enum mode mode, bool resume, uint64_t after);
 
 /* ---- for wires ---- */
 
@@ -86,7 +94,7 @@ extern const struct stream_events channel_events;
 void channel_opened(struct channel *c, struct buf *rest);
 /* Follow one more topic. Returns the follower. */
 struct follower *channel_follow(struct channel *c, struct topic_conf *conf, enum mode mode,
-                                bool resume, uint64_t after);
+                                unsigned form, bool resume, uint64_t after);
 /* Write this as soon as no frame is half written. */
 void channel_say(struct channel *c, struct str bytes);
 /* All is said: no follower is left, what is half written and the wire's last word go out, then the
@@ -101,30 +109,20 @@ void follower_fail(struct follower *f, int code, struct str message);
 void follower_close(struct follower *f);
 /* Close now; freed at the end of the turn. */
 void channel_close(struct channel *c);
+/* The follower that a reader of a hub is; NULL: it is none of a channel, or was told its end. */
+struct follower *follower_of_reader(struct reader *r);
 
-#define CHANNEL_ID_LEN UUID_LEN
-/* The subscription id of a channel that nobody provisioned. */
-void channel_id_text(const struct channel *c, char ret[CHANNEL_ID_LEN + 1]);
+/* ---- those without followers: called by the hubs' turn ---- */
 
-/* ---- writing: channel_write.c ---- */
+/* Those that follow nothing for long, or have ended, close. */
+void channel_idle_tick(struct shard *sh, int64_t now);
+/* The server stops: all end. */
+void channel_idle_drain(struct shard *sh);
+void channel_idle_close(struct shard *sh);
+size_t channel_idle_count(const struct shard *sh);
 
-/* What one write takes. */
-struct gather {
-    struct iovec v[LIMIT_CHANNEL_IOV];
-    int n;
-    size_t bytes;
-    size_t skip;                             /* bytes of the first frame that were written before */
-    struct event *frames[LIMIT_CHANNEL_IOV]; /* borrowed; NULL: the line */
-    size_t sizes[LIMIT_CHANNEL_IOV];         /* as they are, whole */
-    size_t count;
-    size_t size;       /* of the frame that is being put */
-    struct event *own; /* made for this write */
-};
-/* For wire.frame: p stays as long as the event. */
-void gather_put(struct gather *g, const void *p, size_t n);
-
-void channel_flush(struct reader *r);
-/* The same without a follower: what was begun, and the line. */
-void channel_push(struct channel *c);
+#define FOLLOWER_ID_LEN UUID_LEN
+/* The id of its subscription. */
+void follower_id_text(const struct follower *f, char ret[FOLLOWER_ID_LEN + 1]);
 
 #endif

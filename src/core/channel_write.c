@@ -4,8 +4,8 @@
  *
  * The order: what was begun, the line, then events of the follower whose turn it is.
  */
+#include "core/channel_write.h"
 #include "base/count.h"
-#include "core/channel.h"
 #include "core/shard.h"
 
 /* ---- gathering ---- */
@@ -22,28 +22,32 @@ void gather_put(struct gather *g, const void *p, size_t n)
     g->bytes += n - skip;
 }
 
-static void gather_frame(struct gather *g, const struct channel *c, struct event *e)
+static void gather_frame(struct gather *g, const struct channel *c, unsigned form, struct event *e)
 {
     g->size = 0;
     if (e)
-        c->wire->frame(g, c, e);
+        c->wire->frame(g, form, e);
     else
         gather_put(g, c->line->p, c->line->len);
     g->frames[g->count] = e;
     g->sizes[g->count++] = g->size;
 }
 
-/* Errors name the subscription: they are the channel's own, and the last of a write. */
-static struct event *own_error(const struct channel *c, const struct event *e)
+/* Errors name the subscription. NULL: it is told to all the same. */
+static struct event *own_event(const struct follower *f, struct event *e)
 {
-    char id[CHANNEL_ID_LEN + 1];
+    char id[FOLLOWER_ID_LEN + 1];
 
-    channel_id_text(c, id);
-    return event_new_personal(e, id);
+    if (f->channel->wire->own)
+        return f->channel->wire->own(f, e);
+    if (e->type != EVENT_ERROR)
+        return NULL;
+    follower_id_text(f, id);
+    return event_new_personal(e, id, NULL);
 }
 
-/* r NULL: what is between frames only. */
-static void gather(struct gather *g, const struct channel *c, const struct reader *r)
+/* f NULL: what is between frames only. */
+static void gather(struct gather *g, const struct channel *c, const struct follower *f)
 {
     struct event *e;
 
@@ -52,15 +56,14 @@ static void gather(struct gather *g, const struct channel *c, const struct reade
     g->skip = c->offset;
     g->own = NULL;
     if (c->begun)
-        gather_frame(g, c, c->begun);
+        gather_frame(g, c, c->begun_form, c->begun);
     if (c->line)
-        gather_frame(g, c, NULL);
-    for (size_t i = 0; r && !g->own && g->n + WIRE_IOV <= LIMIT_CHANNEL_IOV; i++) {
-        if (!(e = reader_ahead(r, i)))
+        gather_frame(g, c, 0, NULL);
+    for (size_t i = 0; f && !g->own && g->n + WIRE_IOV <= LIMIT_CHANNEL_IOV; i++) {
+        if (!(e = reader_ahead(&f->reader, i)))
             break;
-        if (e->type == EVENT_ERROR)
-            e = g->own = own_error(c, e);
-        gather_frame(g, c, e);
+        g->own = own_event(f, e);
+        gather_frame(g, c, f->form, g->own ? g->own : e);
     }
 }
 
@@ -72,6 +75,8 @@ static void line_written(struct channel *c)
         count_one(COUNT_heartbeats);
     c->beat = false;
     blob_unrefp(&c->line);
+    if (c->wire->drained)
+        c->wire->drained(c);
 }
 
 /* The ith frame is over. */
@@ -94,10 +99,13 @@ static void written(struct channel *c, struct reader *r, const struct gather *g,
     for (size_t i = 0; i < g->count; i++) {
         struct event *e = g->frames[i];
         size_t left = g->sizes[i] - c->offset;
+        if (n > 0 && c->offset == 0 && c->wire->begun && (e || c->beat))
+            c->wire->begun(c, e);
         if (n < left) {
             c->offset += n;
             if (c->offset > 0 && e && !c->begun) {
                 c->begun = event_ref(e);
+                c->begun_form = CONTAINER_OF(r, struct follower, reader)->form;
                 reader_take(r);
             }
             return;
@@ -189,14 +197,15 @@ static void rest(struct channel *c, struct reader *r)
 
 void channel_flush(struct reader *r)
 {
-    struct channel *c = CONTAINER_OF(r, struct follower, reader)->channel;
+    struct follower *f = CONTAINER_OF(r, struct follower, reader);
+    struct channel *c = f->channel;
     struct gather g;
     bool all;
 
     if (c->offset == 0 && !reader_settle(r))
         return;
     drop_beat(c, r);
-    gather(&g, c, r);
+    gather(&g, c, f);
     if (g.n == 0) {
         rest(c, r);
         return;
@@ -231,9 +240,9 @@ void channel_finish(struct channel *c)
 
     if (c->finishing || c->closed)
         return;
+    c->finishing = true;
     while ((n = c->followers.next) != &c->followers)
         follower_close(LIST_ITEM(n, struct follower, link));
-    c->finishing = true;
     say_bye(c);
     channel_push(c);
 }

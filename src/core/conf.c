@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include "core/host_name.h"
+#include "core/secret_ref.h"
 #include "json/locate.h"
 #include "json/pointer.h"
 #include "json/value.h"
@@ -172,8 +174,25 @@ void conf_read_file(struct settings *s, struct str text, const char *path)
     }
 }
 
+static void check_list(const struct settings_list *list, bool is_good(struct str s),
+                       struct settings *s, const char *name, const char *expected)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (!is_good(str_of(list->items[i])))
+            settings_add_fault(s, "%s: expected %s, found \"%s\" (%s)", name, expected,
+                               list->items[i], settings_where(s, name));
+}
+
 void conf_check(const struct conf *c, struct settings *s)
 {
+    check_list(&c->secrets_env, secret_rule_is_glob, s, "secrets.env",
+               "names of variables (letters, digits, _, with * and ? for others)");
+    check_list(&c->secrets_files, secret_rule_is_directory, s, "secrets.files",
+               "absolute paths of directories, without . and .. as parts of them");
+    check_list(&c->http_hosts, host_name_is_valid, s, "http.hosts",
+               "names without scheme and port");
+    check_list(&c->cors_origins, host_name_is_origin, s, "cors.origins",
+               "scheme://host[:port] without path and default port, or *");
     if (c->poll_min_period_us > c->poll_max_period_us)
         settings_add_fault(
             s, "poll.minPeriod: expected at most poll.maxPeriod (%s), found more (%s)",

@@ -25,6 +25,7 @@ struct conf {
     int64_t http_max_header_bytes, http_max_body_bytes, http_max_connections;
     int64_t http_header_timeout_us, http_body_timeout_us, http_idle_timeout_us;
     int64_t http_write_timeout_us;
+    struct settings_list http_hosts, cors_origins;
     /* polls */
     int64_t poll_min_period_us, poll_max_period_us;
     int64_t poll_deadline_us; /* a poll's deadline is max(period, this) */
@@ -32,17 +33,25 @@ struct conf {
     int64_t poll_per_host; /* requests under way per host */
     int64_t poll_max_connections;
     bool poll_follow_redirects;
+    bool poll_coalesce; /* equal requests of topics are made once; core/fetch_share.h */
     char *poll_ca_file; /* "": the system's */
     int64_t payload_max_bytes;
     /* egress */
     struct settings_list egress_allow;
+    /* what topics may refer to; core/secret_ref.h */
+    struct settings_list secrets_env, secrets_files;
     /* journal; 0: no limit */
     bool store_sync_normal;
     int64_t journal_max_events, journal_max_bytes, journal_max_age_us;
+    int64_t journal_hold_bytes;       /* kept beyond those for who still has to read */
     int64_t journal_checkpoint_bytes; /* patches since the last checkpoint before a new one */
     /* channels */
     int64_t sse_heartbeat_us;
     int64_t sse_stall_us; /* a channel of which nothing moves for so long is closed */
+    /* subscriptions */
+    int64_t subscription_retry_initial_us, subscription_retry_max_us;
+    int64_t feed_retention_us;
+    char *kafka_ca_file; /* "": the system's */
 };
 
 /* The table; for help, manual, --print-config. */

@@ -1,15 +1,17 @@
 /*
  * The directory of topics: the same on every loop, changed in one order for all.
  *
- * Every change goes through the first loop: it stores the change and, when that is durable, posts
- * it to all loops, itself included. Mails of one sender arrive in order, so all loops see all
- * changes in the order in which they became durable. Each loop answers, and when the last has, the
- * loop that asked is told.
+ * Every change goes through the first loop: it stores the change and, when that is durable, spreads
+ * it to all loops (core/spread.h), so all see all changes in the order in which they became
+ * durable. When the last has, the loop that asked is told.
  */
 #include "base/count.h"
 #include "base/seal.h"
 #include "base/trace.h"
-#include "core/shard.h"
+#include "core/fetch_share.h"
+#include "core/limits.h"
+#include "core/spread.h"
+#include "core/subscription.h"
 #include "core/topic.h"
 
 struct directory_change {
@@ -22,12 +24,6 @@ struct directory_change {
     directory_done_f *done;
     void *arg;
     struct mail mail; /* to the first loop and back */
-    unsigned waiting; /* answers missing; counted on the first loop */
-    struct change_mail {
-        struct mail mail;
-        struct directory_change *change;
-        struct shard *to;
-    } mails[]; /* one per loop */
 };
 
 /* ---- the maps of one loop ---- */
@@ -55,6 +51,8 @@ void directory_remove(struct shard *sh, const char *id)
 
     if (!c)
         return;
+    fetch_share_leave(sh, c);
+    name_order_remove(&sh->order, c);
     /* Another topic may have taken the name already. */
     if (map_get(&sh->by_name, str_of(c->name)) == c)
         map_remove(&sh->by_name, str_of(c->name));
@@ -66,6 +64,42 @@ void directory_put(struct shard *sh, struct topic_conf *c)
     directory_remove(sh, c->id);
     map_put(&sh->by_id, str_of(c->id), topic_conf_ref(c));
     map_put(&sh->by_name, str_of(c->name), c);
+    name_order_add(&sh->order, c);
+    fetch_share_enter(sh, c);
+}
+
+void directory_loaded(struct shard *sh)
+{
+    name_order_sort(&sh->order);
+}
+
+/* ---- topics that were ---- */
+
+struct deleted_ids {
+    size_t next; /* written so far; the oldest is overwritten */
+    char ids[LIMIT_DELETED_TOPICS][UUID_LEN];
+};
+
+static void remember_deleted(struct shard *sh, const char *id)
+{
+    struct deleted_ids *d = sh->deleted;
+
+    if (!d)
+        d = sh->deleted = xcalloc(1, sizeof *d);
+    memcpy(d->ids[d->next++ % LIMIT_DELETED_TOPICS], id, UUID_LEN);
+}
+
+bool directory_was_deleted(const struct shard *sh, struct str id)
+{
+    const struct deleted_ids *d = sh->deleted;
+
+    if (!d || id.n != UUID_LEN)
+        return false;
+    for (size_t i = 0; i < MIN(d->next, (size_t)LIMIT_DELETED_TOPICS); i++) {
+        if (memcmp(d->ids[i], id.p, UUID_LEN) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* ---- a change on its way ---- */
@@ -91,12 +125,11 @@ static void on_told(struct mail *m)
     loop_bury(ch->asker->loop, ch, change_free);
 }
 
-static void on_applied(struct mail *m)
+static void on_applied(void *arg)
 {
-    struct directory_change *ch = CONTAINER_OF(m, struct change_mail, mail)->change;
+    struct directory_change *ch = arg;
 
-    if (--ch->waiting == 0)
-        loop_post(ch->asker->loop, &ch->mail, on_told);
+    loop_post(ch->asker->loop, &ch->mail, on_told);
 }
 
 static void apply_to_owner(struct shard *sh, struct directory_change *ch)
@@ -114,27 +147,19 @@ static void apply_to_owner(struct shard *sh, struct directory_change *ch)
     }
 }
 
-static void on_apply(struct mail *m)
+static void on_apply(struct shard *sh, void *arg)
 {
-    struct change_mail *cm = CONTAINER_OF(m, struct change_mail, mail);
-    struct directory_change *ch = cm->change;
-    struct shard *sh = cm->to;
-    struct engine *e = sh->engine;
+    struct directory_change *ch = arg;
 
-    if (ch->remove)
+    if (ch->remove) {
+        subscription_dir_topic_deleted(sh, ch->conf->id);
         directory_remove(sh, ch->conf->id);
-    else
+        remember_deleted(sh, ch->conf->id);
+    } else {
         directory_put(sh, ch->conf);
-    if (shard_owner(e, ch->conf->id) == sh)
+    }
+    if (shard_owner(sh->engine, ch->conf->id) == sh)
         apply_to_owner(sh, ch);
-    loop_post(e->shards[0]->loop, &cm->mail, on_applied);
-}
-
-static void tell(struct directory_change *ch, struct change_mail *cm, struct shard *to)
-{
-    cm->change = ch;
-    cm->to = to;
-    loop_post(to->loop, &cm->mail, on_apply);
 }
 
 static void stored(struct directory_change *ch, enum err err)
@@ -151,11 +176,8 @@ static void stored(struct directory_change *ch, enum err err)
     }
     trace(topic, "%s: %s, revision %llu", ch->conf->name, ch->remove ? "removed" : "stored",
           (unsigned long long)ch->conf->rev);
-    ch->waiting = e->shard_count;
     /* The owner first: whoever sees the topic on another loop finds that its owner knows it. */
-    unsigned owner = shard_owner(e, ch->conf->id)->index;
-    for (unsigned i = 0; i < e->shard_count; i++)
-        tell(ch, &ch->mails[i], e->shards[(owner + i) % e->shard_count]);
+    spread_start(e, shard_owner(e, ch->conf->id), on_apply, on_applied, ch);
 }
 
 static void on_put(struct store_op *op)
@@ -182,8 +204,7 @@ static void on_asked(struct mail *m)
 static struct directory_change *change_new(struct shard *sh, struct topic_conf *c,
                                            directory_done_f *done, void *arg)
 {
-    size_t mails = sh->engine->shard_count * sizeof(struct change_mail);
-    struct directory_change *ch = xcalloc(1, sizeof *ch + mails);
+    struct directory_change *ch = xcalloc(1, sizeof *ch);
 
     ch->asker = sh;
     ch->conf = topic_conf_ref(c);
@@ -213,7 +234,8 @@ void directory_store(struct shard *sh, struct topic_conf *c, const struct topic_
     loop_post(sh->engine->shards[0]->loop, &ch->mail, on_asked);
 }
 
-void directory_delete(struct shard *sh, struct topic_conf *c, directory_done_f *done, void *arg)
+static void delete (struct shard *sh, struct topic_conf *c, uint64_t rev, directory_done_f *done,
+                    void *arg)
 {
     struct directory_change *ch = change_new(sh, c, done, arg);
 
@@ -221,5 +243,17 @@ void directory_delete(struct shard *sh, struct topic_conf *c, directory_done_f *
     init_op(ch, &ch->del.op, on_deleted);
     ch->del.kind = "topic";
     ch->del.id = xstrdup(c->id);
+    ch->del.expected_rev = rev;
     loop_post(sh->engine->shards[0]->loop, &ch->mail, on_asked);
+}
+
+void directory_delete(struct shard *sh, struct topic_conf *c, directory_done_f *done, void *arg)
+{
+    delete (sh, c, 0, done, arg);
+}
+
+void directory_delete_unchanged(struct shard *sh, struct topic_conf *c, directory_done_f *done,
+                                void *arg)
+{
+    delete (sh, c, c->rev, done, arg);
 }

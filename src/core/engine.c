@@ -8,8 +8,10 @@
 #include "base/count.h"
 #include "base/log.h"
 #include "base/seal.h"
+#include "core/feed.h"
 #include "core/hub.h"
 #include "core/limits.h"
+#include "core/subscription.h"
 #include "core/topic.h"
 #include "io/tls.h"
 
@@ -122,34 +124,58 @@ static enum err open_parts(struct house *h, struct errinfo *ei)
 struct loading {
     struct engine *engine;
     unsigned loaded, skipped;
+    bool all_topics;    /* none was skipped */
+    struct buf orphans; /* of struct subscription_conf *, owned */
 };
 
-/* A record is sealed, but for those of the first version. */
-static enum err load_record(const struct engine *e, const struct store_record *r,
-                            struct topic_conf **ret, struct errinfo *ei)
+/* The text of a record. It is sealed, but for those of the first version; plain gets what is not,
+ * to be wiped. */
+static enum err open_record(const struct engine *e, const struct store_record *r, struct buf *plain,
+                            struct str *ret, struct errinfo *ei)
+{
+    *ret = r->body;
+    if (!seal_is(r->body))
+        return E_OK;
+    enum err err = seal_undo(e->seal, r->body, plain, ei);
+    if (err == E_OK)
+        *ret = buf_view(plain);
+    return err;
+}
+
+static enum err load_topic(const struct engine *e, const struct store_record *r,
+                           struct topic_conf **ret, struct errinfo *ei)
 {
     AUTO(buf_done) struct buf plain = BUF_INIT;
-    struct str body = r->body;
+    struct str body;
+    enum err err = open_record(e, r, &plain, &body, ei);
 
-    if (seal_is(body)) {
-        enum err err = seal_undo(e->seal, body, &plain, ei);
-        if (err != E_OK)
-            return err;
-        body = buf_view(&plain);
-    }
-    enum err err = topic_conf_load(r->id, body, r->num, r->rev, ret, ei);
+    if (err == E_OK)
+        err = topic_conf_load(r->id, body, r->num, r->rev, ret, ei);
+    buf_wipe(&plain);
+    return err;
+}
+
+static enum err load_subscription(const struct engine *e, const struct store_record *r,
+                                  struct subscription_conf **ret, struct errinfo *ei)
+{
+    AUTO(buf_done) struct buf plain = BUF_INIT;
+    struct str body;
+    enum err err = open_record(e, r, &plain, &body, ei);
+
+    if (err == E_OK)
+        err = subscription_conf_load(r->id, body, r->num, r->rev, ret, ei);
     buf_wipe(&plain);
     return err;
 }
 
 /* A record that this version cannot read stays in the store for one that can. */
-static void on_record(const struct store_record *r, const struct store_head *head, void *arg)
+static void on_topic(const struct store_record *r, const struct store_head *head, void *arg)
 {
     struct loading *l = arg;
     struct engine *e = l->engine;
     struct errinfo ei = ERRINFO_INIT;
     AUTO(topic_conf_unrefp) struct topic_conf *c = NULL;
-    enum err err = load_record(e, r, &c, &ei);
+    enum err err = load_topic(e, r, &c, &ei);
 
     if (err != E_OK) {
         l->skipped++;
@@ -163,14 +189,69 @@ static void on_record(const struct store_record *r, const struct store_head *hea
     l->loaded++;
 }
 
-static enum err load_topics(struct engine *e, struct errinfo *ei)
+static void on_subscription(const struct store_record *r, const struct store_head *head, void *arg)
+{
+    struct loading *l = arg;
+    struct engine *e = l->engine;
+    struct errinfo ei = ERRINFO_INIT;
+    AUTO(subscription_conf_unrefp) struct subscription_conf *c = NULL;
+    enum err err = load_subscription(e, r, &c, &ei);
+
+    if (err != E_OK) {
+        l->skipped++;
+        log_error("a stored subscription cannot be loaded and is left alone", LOG_STR("id", r->id),
+                  LOG_S("why", err_text(&ei, err)));
+    } else if (!topic_find(shard_owner(e, c->topic), c->topic)) {
+        l->skipped++;
+        buf_append(&l->orphans, (const char *)&c, sizeof c);
+        c = NULL;
+    } else {
+        subscription_loaded(e, c, head);
+        l->loaded++;
+    }
+}
+
+/* Their topics were deleted right before a stop, unless there are topics that were not loaded. */
+static void drop_orphans(struct loading *l)
+{
+    struct subscription_conf *c;
+
+    for (size_t at = 0; at < l->orphans.len; at += sizeof c) {
+        memcpy(&c, l->orphans.p + at, sizeof c);
+        if (l->all_topics)
+            subscription_forget(l->engine, c);
+        else
+            log_error("a stored subscription is left alone: its topic is not there",
+                      LOG_S("id", c->id), LOG_S("topic", c->topic));
+        subscription_conf_unref(c);
+    }
+    buf_done(&l->orphans);
+}
+
+static enum err load_subscriptions(struct engine *e, bool all_topics, struct errinfo *ei)
+{
+    struct loading l = {.engine = e, .all_topics = all_topics, .orphans = BUF_INIT};
+    enum err err = store_each_record(e->store, STR("subscription"), on_subscription, &l, ei);
+
+    drop_orphans(&l);
+    if (err == E_OK && l.loaded + l.skipped > 0)
+        log_info("subscriptions loaded", LOG_I("subscriptions", l.loaded),
+                 LOG_I("skipped", l.skipped));
+    return err;
+}
+
+static enum err load_records(struct engine *e, struct errinfo *ei)
 {
     struct loading l = {.engine = e};
-    enum err err = store_each_record(e->store, STR("topic"), on_record, &l, ei);
+    enum err err = store_each_record(e->store, STR("topic"), on_topic, &l, ei);
 
+    for (unsigned i = 0; i < e->shard_count; i++)
+        directory_loaded(e->shards[i]);
     if (err == E_OK)
         log_info("topics loaded", LOG_I("topics", l.loaded), LOG_I("skipped", l.skipped));
-    return err;
+    if (err == E_OK)
+        err = feeds_load(e, ei);
+    return err == E_OK ? load_subscriptions(e, l.skipped == 0, ei) : err;
 }
 
 static void server_conf(const struct house *h, struct http_server_conf *ret)
@@ -275,6 +356,7 @@ enum err engine_start(const struct conf *conf, http_handler_f *handler,
 
     ready_process();
     err = address_parse(str_of(conf->listen), &h->address, ei);
+    h->engine.loopback = h->address.loopback;
     if (err == E_OK)
         err = check_trust(h, ei);
     if (err == E_OK)
@@ -283,7 +365,7 @@ enum err engine_start(const struct conf *conf, http_handler_f *handler,
         err = open_parts(h, ei);
     if (err == E_OK) {
         make_shards(h);
-        err = load_topics(&h->engine, ei);
+        err = load_records(&h->engine, ei);
     }
     if (err == E_OK)
         err = listen_all(h, handler, error_body, ei);
@@ -317,7 +399,8 @@ static bool is_quiet(const struct shard *sh)
     for (size_t i = 0; (t = map_next(&sh->topics, &i));)
         if (t->commit || t->saving)
             return false;
-    return list_empty(&sh->dirty_states) && hub_channels(sh) == 0;
+    return list_empty(&sh->dirty_states) && hub_channels(sh) == 0 && subscriptions_quiet(sh) &&
+           feeds_quiet(sh);
 }
 
 static void on_look(struct timer *t, void *arg)

@@ -12,6 +12,8 @@ const char *event_type_name(enum event_type t)
         return "patch";
     case EVENT_EVENT:
         return "event";
+    case EVENT_CHANGES:
+        return "changes";
     case EVENT_ERROR:
         return "error";
     }
@@ -84,7 +86,41 @@ struct event *event_new_error(int code, struct str message, int64_t time_wall, u
     return e;
 }
 
-struct event *event_new_personal(const struct event *error, const char *subscription_id)
+/* Without body, forms and seq. */
+static struct event *event_copy(const struct event *e, size_t skip)
+{
+    struct event *copy = xcalloc(1, sizeof *copy);
+
+    atomic_init(&copy->refs, 1);
+    copy->type = e->type;
+    copy->time_wall = e->time_wall;
+    copy->error_code = e->error_code;
+    copy->head_len = (uint8_t)(e->head_len - skip);
+    memcpy(copy->head, e->head + skip, copy->head_len);
+    return copy;
+}
+
+size_t event_id_line(const struct event *e)
+{
+    struct str head = str_make(e->head, e->head_len);
+
+    return str_starts(head, STR("id: ")) ? str_find(head, '\n') + 1 : 0;
+}
+
+struct event *event_new_as(struct event *e, struct blob *id)
+{
+    struct event *own = event_copy(e, event_id_line(e));
+    struct blob *deflated = event_have_form(e, EVENT_FORM_DEFLATED);
+
+    own->seq = e->seq;
+    own->body = blob_ref(e->body);
+    atomic_init(&own->forms[EVENT_FORM_ID], blob_ref(id));
+    atomic_init(&own->forms[EVENT_FORM_DEFLATED], deflated ? blob_ref(deflated) : NULL);
+    return own;
+}
+
+struct event *event_new_personal(const struct event *error, const char *subscription_id,
+                                 const char *topic_id)
 {
     AUTO(buf_done) struct buf body = BUF_INIT;
     struct str rest = str_drop(blob_view(error->body), ERROR_OPENING_LEN);
@@ -92,15 +128,11 @@ struct event *event_new_personal(const struct event *error, const char *subscrip
     CHECK(error->type == EVENT_ERROR);
     buf_append(&body, error->body->p, ERROR_OPENING_LEN);
     buf_printf(&body, "\"subscriptionId\":\"%s\",", subscription_id);
+    if (topic_id)
+        buf_printf(&body, "\"topicId\":\"%s\",", topic_id);
     buf_str(&body, rest);
 
-    struct event *e = xcalloc(1, sizeof *e);
-    atomic_init(&e->refs, 1);
-    e->type = EVENT_ERROR;
-    e->time_wall = error->time_wall;
-    e->error_code = error->error_code;
-    e->head_len = error->head_len;
-    memcpy(e->head, error->head, error->head_len);
+    struct event *e = event_copy(error, 0);
     e->body = blob_of_buf(&body);
     return e;
 }
@@ -129,20 +161,38 @@ void event_unref(struct event *e)
     free(e);
 }
 
-struct blob *event_form(struct event *e, enum event_form form,
-                        struct blob *(*make)(const struct event *e))
+struct blob *event_have_form(struct event *e, enum event_form form)
 {
-    struct blob *have = atomic_load_explicit(&e->forms[form], memory_order_acquire);
+    return atomic_load_explicit(&e->forms[form], memory_order_acquire);
+}
 
-    if (have)
-        return have;
-    struct blob *made = make(e);
-    /* Another loop may have been quicker. */
+/* Takes made, unless another loop was quicker. */
+static struct blob *form_keep(struct event *e, enum event_form form, struct blob *made)
+{
+    struct blob *have = NULL;
+
     if (atomic_compare_exchange_strong_explicit(&e->forms[form], &have, made, memory_order_acq_rel,
                                                 memory_order_acquire))
         return made;
     blob_unref(made);
     return have;
+}
+
+struct blob *event_form(struct event *e, enum event_form form,
+                        struct blob *(*make)(const struct event *e))
+{
+    struct blob *have = event_have_form(e, form);
+
+    return have ? have : form_keep(e, form, make(e));
+}
+
+struct blob *event_form_with(struct event *e, enum event_form form,
+                             struct blob *(*make)(const struct event *e, const void *arg),
+                             const void *arg)
+{
+    struct blob *have = event_have_form(e, form);
+
+    return have ? have : form_keep(e, form, make(e, arg));
 }
 
 size_t event_size(const struct event *e)
@@ -155,14 +205,22 @@ void event_id_make(char ret[EVENT_ID_MAX + 1], const char *topic_id, uint64_t se
     snprintf(ret, EVENT_ID_MAX + 1, "%s#%llu", topic_id, (unsigned long long)seq);
 }
 
-enum err event_id_parse(struct str s, const char *topic_id, uint64_t *ret_seq, struct errinfo *ei)
+bool event_id_split(struct str s, struct str *ret_topic, uint64_t *ret_seq)
 {
     size_t hash = str_find(s, '#');
-    struct str topic = str_make(s.p, hash);
     struct str number = hash < s.n ? str_drop(s, hash + 1) : STR_NONE;
+
+    *ret_topic = str_make(s.p, hash);
+    return uuid_is_valid(*ret_topic) && str_to_u64(number, UINT64_MAX, ret_seq) &&
+           (number.p[0] != '0' || number.n == 1);
+}
+
+enum err event_id_parse(struct str s, const char *topic_id, uint64_t *ret_seq, struct errinfo *ei)
+{
+    struct str topic;
     uint64_t seq;
 
-    if (!uuid_is_valid(topic) || !str_to_u64(number, UINT64_MAX, &seq) || number.p[0] == '0')
+    if (!event_id_split(s, &topic, &seq) || seq == 0)
         return err_set(ei, E_INVALID,
                        "the last event id is not of the form <topic id>#<number from 1>");
     if (!str_case_eqz(topic, topic_id))

@@ -20,8 +20,8 @@ struct faults {
     struct fault items[FAULTS_MAX];
     size_t count;
     size_t dropped; /* beyond FAULTS_MAX */
-    bool stored;    /* what is checked was accepted before: ranges from the settings, which may have
-                     * changed since, are no fault of it */
+    bool stored; /* what is checked was accepted before: ranges and rules from the settings, which
+                     * may have changed since, are no fault of it */
 };
 
 void faults_init(struct faults *f);

@@ -6,8 +6,9 @@
 
 #include "base/clock.h"
 #include "base/trace.h"
+#include "core/changes.h"
+#include "core/channel.h"
 #include "core/hub_mail.h"
-#include "core/reader.h"
 #include "core/reader_replay.h"
 #include "core/shard.h"
 #include "io/sse_frame.h"
@@ -30,6 +31,7 @@ static void hub_free(void *p)
     status_clear(&h->status);
     event_unref(h->whole);
     blob_unref(h->beat);
+    blob_unref(h->beat_packed);
     hub_ring_clear(&h->ring, 0);
     topic_conf_unref(h->conf);
     free(h);
@@ -103,21 +105,18 @@ struct hub *hub_get(struct shard *sh, struct topic_conf *conf)
 void hub_free_all(struct shard *sh)
 {
     hub_drain_stop(sh);
-    LIST_EACH_SAFE (n, &sh->hub_list) {
-        struct hub *h = LIST_ITEM(n, struct hub, all_link);
-        if (h->reader_count == 0) {
-            hub_remove(h);
-            continue;
-        }
-        /* The last reader of a closing hub takes it away; in the same turn it is still there. */
-        bool closing = h->closing;
+    channel_idle_close(sh);
+    /* A reader that closes may take others with it, and the last of a closing hub takes that away; in
+     * the same turn it is still there. */
+    while (!list_empty(&sh->hub_list)) {
+        struct hub *h = LIST_ITEM(sh->hub_list.next, struct hub, all_link);
         for (int i = 0; i < HUB_LISTS; i++) {
             while (!list_empty(&h->lists[i])) {
                 struct reader *r = LIST_ITEM(h->lists[i].next, struct reader, link);
                 r->ops->close(r);
             }
         }
-        if (!closing)
+        if (list_linked(&h->all_link))
             hub_remove(h);
     }
 }
@@ -128,7 +127,8 @@ void hub_add_reader(struct hub *h, const struct reader *r)
 {
     h->reader_count++;
     h->durable_count += r->durable;
-    h->whole_wanted += r->mode == MODE_SNAPSHOT_ONLY;
+    h->wanted[HUB_WHOLE] += r->mode == MODE_SNAPSHOT_ONLY;
+    h->wanted[HUB_CHANGES] += r->mode == MODE_CHANGES;
     timer_clear(h->shard->loop, &h->linger);
 }
 
@@ -136,7 +136,8 @@ void hub_drop_reader(struct hub *h, const struct reader *r)
 {
     h->reader_count--;
     h->durable_count -= r->durable;
-    h->whole_wanted -= r->mode == MODE_SNAPSHOT_ONLY;
+    h->wanted[HUB_WHOLE] -= r->mode == MODE_SNAPSHOT_ONLY;
+    h->wanted[HUB_CHANGES] -= r->mode == MODE_CHANGES;
     if (h->reader_count > 0)
         return;
     if (h->closing)
@@ -165,27 +166,37 @@ struct event *hub_whole(struct hub *h)
     return h->whole;
 }
 
-struct blob *hub_beat(struct hub *h)
+void hub_beat_write(int64_t changed_wall, int64_t checked_wall, struct buf *b)
 {
-    const struct topic_status *st = &h->status;
-
-    if (h->beat)
-        return h->beat;
-
     AUTO(buf_done) struct buf text = BUF_INIT;
-    AUTO(buf_done) struct buf line = BUF_INIT;
     char changed[CLOCK_MS_LEN + 1], checked[CLOCK_MS_LEN + 1];
-    clock_text_ms(changed, st->changed_wall);
-    clock_text_ms(checked, st->checked_wall);
-    if (st->changed_wall)
+
+    clock_text_ms(changed, changed_wall);
+    clock_text_ms(checked, checked_wall);
+    if (changed_wall)
         buf_printf(&text, "unchanged since %s", changed);
     else
         buf_puts(&text, "nothing yet");
-    if (st->checked_wall)
+    if (checked_wall)
         buf_printf(&text, " checked %s", checked);
-    sse_comment(&line, buf_view(&text));
-    h->beat = blob_of_buf(&line);
+    sse_comment(b, buf_view(&text));
+}
+
+struct blob *hub_beat(struct hub *h)
+{
+    AUTO(buf_done) struct buf line = BUF_INIT;
+
+    if (!h->beat) {
+        hub_beat_write(h->status.changed_wall, h->status.checked_wall, &line);
+        h->beat = blob_of_buf(&line);
+    }
     return h->beat;
+}
+
+static void forget_beat(struct hub *h)
+{
+    blob_unrefp(&h->beat);
+    blob_unrefp(&h->beat_packed);
 }
 
 /* ---- what the owner says ---- */
@@ -199,13 +210,13 @@ static void set_document(struct hub *h, uint64_t seq, int64_t changed_wall, stru
     st->seq = seq;
     st->changed_wall = changed_wall;
     event_unrefp(&h->whole);
-    blob_unrefp(&h->beat);
+    forget_beat(h);
 }
 
 static void set_checked(struct hub *h, int64_t checked_wall)
 {
     h->status.checked_wall = checked_wall;
-    blob_unrefp(&h->beat);
+    forget_beat(h);
 }
 
 static void set_error(struct hub *h, struct event *error)
@@ -251,27 +262,59 @@ void hub_attached(struct hub *h, const struct topic_status *st)
     hub_wake(h);
 }
 
+struct event *hub_changes(struct hub *h, struct str before)
+{
+    const struct topic_status *st = &h->status;
+    struct blob *body = changes_make(before, blob_view(st->document), &h->conf->change);
+
+    if (!body)
+        return event_ref(hub_whole(h));
+    struct event *e = event_new(h->conf->id, EVENT_CHANGES, st->seq, st->changed_wall, body);
+    blob_unref(body);
+    return e;
+}
+
+/* What is kept beside the event whose document is that of now. ret: references for the caller. */
+static void make_sides(struct hub *h, const struct blob *before, struct event *ret[HUB_SIDES])
+{
+    if (!h->status.document)
+        return;
+    if (h->wanted[HUB_WHOLE])
+        ret[HUB_WHOLE] = event_ref(hub_whole(h));
+    if (h->wanted[HUB_CHANGES])
+        ret[HUB_CHANGES] = before ? hub_changes(h, blob_view(before)) : event_ref(hub_whole(h));
+}
+
+static void take_document(struct hub *h, struct event *e, struct blob *document,
+                          struct event *ret_sides[HUB_SIDES])
+{
+    struct topic_status *st = &h->status;
+    AUTO(blob_unrefp) struct blob *before = st->document ? blob_ref(st->document) : NULL;
+
+    set_error(h, NULL);
+    set_document(h, e->seq, e->time_wall, document);
+    set_checked(h, MAX(st->checked_wall, e->time_wall));
+    if (e->type == EVENT_SNAPSHOT)
+        h->whole = event_ref(e);
+    make_sides(h, before, ret_sides);
+}
+
 void hub_publish(struct hub *h, struct event *e, struct blob *document)
 {
-    struct event *whole = NULL;
+    struct event *sides[HUB_SIDES] = {NULL};
 
     if (!h->ready || h->closing)
         return;
-    if (e->type == EVENT_ERROR) {
+    /* Sent before the answer to the attach, which covers it. */
+    if (e->type != EVENT_ERROR && e->seq <= h->status.seq)
+        return;
+    if (e->type == EVENT_ERROR)
         set_error(h, e);
-    } else {
-        /* Sent before the answer to the attach, which covers it. */
-        if (e->seq <= h->status.seq)
-            return;
-        set_error(h, NULL);
-        set_document(h, e->seq, e->time_wall, document);
-        set_checked(h, MAX(h->status.checked_wall, e->time_wall));
-        if (e->type == EVENT_SNAPSHOT)
-            h->whole = event_ref(e);
-        if (h->whole_wanted)
-            whole = hub_whole(h);
-    }
-    hub_ring_push(&h->ring, e, whole);
+    else
+        take_document(h, e, document, sides);
+    hub_ring_push(&h->ring, e, sides);
+    for (int i = 0; i < HUB_SIDES; i++)
+        event_unref(sides[i]);
     list_splice(&h->lists[HUB_DUE], &h->lists[HUB_CURRENT]);
     hub_wake(h);
 }

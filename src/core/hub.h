@@ -12,7 +12,7 @@
 #define CORE_HUB_H
 
 #include "base/list.h"
-#include "core/event.h"
+#include "core/hub_ring.h"
 #include "core/topic_conf.h"
 
 struct shard;
@@ -27,21 +27,8 @@ struct topic_status {
     struct event *error;   /* NULL while it works */
 };
 
-struct hub_slot {
-    struct event *event;
-    struct event *whole; /* as told to snapshot-only readers; NULL: not kept */
-};
-
-/* Recent events, oldest first: those with ordinals [first, next) are at slots[ordinal & (cap - 1)].
- * No memory before the first event. */
-struct hub_ring {
-    struct hub_slot *slots;
-    size_t cap;
-    uint64_t first, next;
-    uint64_t whole_first; /* slots before it have lost their whole */
-    uint64_t base_seq;    /* seq of the topic before the first event here */
-    size_t bytes, whole_bytes;
-};
+/* How long a channel that was told its end may take to go. */
+#define HUB_ENDING_US (2 * US_PER_S)
 
 enum hub_list {
     HUB_WAITING, /* for the owner's answer or for the journal */
@@ -61,14 +48,15 @@ struct hub {
     bool ready;   /* the owner has answered */
     bool closing; /* the topic was deleted: not in shard->hubs any more */
     struct topic_status status;
-    struct event *whole; /* status.document as an event, made when first wanted */
-    struct blob *beat;   /* text of heartbeats, made when first wanted */
+    struct event *whole;      /* status.document as an event, made when first wanted */
+    struct blob *beat;        /* text of heartbeats, made when first wanted */
+    struct blob *beat_packed; /* the same for compressed streams */
     struct hub_ring ring;
     struct list lists[HUB_LISTS]; /* of struct reader */
     struct list replays;          /* of struct replay */
     size_t reader_count;
-    size_t durable_count; /* of them, no channels */
-    size_t whole_wanted;  /* of them, in mode snapshot-only */
+    size_t durable_count;     /* of them, no channels */
+    size_t wanted[HUB_SIDES]; /* of them, in the mode of that side */
     struct timer linger;
 };
 
@@ -87,21 +75,13 @@ void hub_wake(struct hub *h);
 void hub_ask(struct hub *h);
 /* Today's document as a snapshot event, borrowed; NULL if there is none. */
 struct event *hub_whole(struct hub *h);
+/* Today's document, which there is, as an event of what changed since `before`, or as a snapshot where
+ * that is too much to tell. A reference for the caller. */
+struct event *hub_changes(struct hub *h, struct str before);
 /* ": unchanged since … checked …", borrowed. */
 struct blob *hub_beat(struct hub *h);
-
-/* hub_ring.c */
-void hub_ring_push(struct hub_ring *r, struct event *e, struct event *whole);
-/* Drop all and free the memory; every cursor into it has fallen out. */
-void hub_ring_clear(struct hub_ring *r, uint64_t base_seq);
-static inline struct hub_slot *hub_ring_at(const struct hub_ring *r, uint64_t ordinal)
-{
-    return &r->slots[ordinal & (r->cap - 1)];
-}
-/* Ordinal of what follows seq; false if seq is no point of the ring. */
-bool hub_ring_find(const struct hub_ring *r, uint64_t seq, uint64_t *ret);
-/* Ordinal of the first event after seq; false if the ring does not reach back so far. */
-bool hub_ring_after(const struct hub_ring *r, uint64_t seq, uint64_t *ret);
+/* Append that text for these times; 0: not known. */
+void hub_beat_write(int64_t changed_wall, int64_t checked_wall, struct buf *b);
 
 /* ---- what the owner says, in order, on the hub's loop ---- */
 

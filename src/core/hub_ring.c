@@ -2,21 +2,22 @@
  * The ring of a hub. It owns one reference of each event in it. Grows by powers of two up to
  * LIMIT_RING_EVENTS; bounded in bytes, too, but the newest event is always there.
  *
- * Whole documents (for snapshot-only channels) have a bound of their own, so that large documents
- * do not push small patches out.
+ * Sides (whole documents for snapshot-only readers, say) have bounds of their own, so that large
+ * documents do not push small patches out.
  */
-#include "core/hub.h"
+#include "core/hub_ring.h"
+
 #include "core/limits.h"
 
 #define RING_FIRST_CAP 8
 
 _Static_assert((LIMIT_RING_EVENTS & (LIMIT_RING_EVENTS - 1)) == 0, "the ring is masked");
 
-static void drop_whole(struct hub_ring *r, struct hub_slot *s)
+static void drop_side(struct hub_ring *r, struct hub_slot *s, int side)
 {
-    if (s->whole && s->whole != s->event)
-        r->whole_bytes -= event_size(s->whole);
-    event_unref(TAKE(s->whole));
+    if (s->sides[side] && s->sides[side] != s->event)
+        r->sides[side].bytes -= event_size(s->sides[side]);
+    event_unref(TAKE(s->sides[side]));
 }
 
 static void drop_first(struct hub_ring *r)
@@ -26,10 +27,12 @@ static void drop_first(struct hub_ring *r)
     if (s->event->seq)
         r->base_seq = s->event->seq;
     r->bytes -= event_size(s->event);
-    drop_whole(r, s);
-    event_unref(TAKE(s->event));
     r->first++;
-    r->whole_first = MAX(r->whole_first, r->first);
+    for (int i = 0; i < HUB_SIDES; i++) {
+        drop_side(r, s, i);
+        r->sides[i].first = MAX(r->sides[i].first, r->first);
+    }
+    event_unref(TAKE(s->event));
 }
 
 static void grow(struct hub_ring *r)
@@ -43,7 +46,20 @@ static void grow(struct hub_ring *r)
     free(was.slots);
 }
 
-void hub_ring_push(struct hub_ring *r, struct event *e, struct event *whole)
+/* Of the newest slot. */
+static void keep_side(struct hub_ring *r, int side, struct event *e)
+{
+    struct hub_slot *s = hub_ring_at(r, r->next - 1);
+
+    s->sides[side] = event_ref(e);
+    if (e == s->event)
+        return;
+    r->sides[side].bytes += event_size(e);
+    while (r->sides[side].bytes > LIMIT_RING_BYTES && r->sides[side].first + 1 < r->next)
+        drop_side(r, hub_ring_at(r, r->sides[side].first++), side);
+}
+
+void hub_ring_push(struct hub_ring *r, struct event *e, struct event *const *sides)
 {
     size_t size = event_size(e);
 
@@ -52,14 +68,13 @@ void hub_ring_push(struct hub_ring *r, struct event *e, struct event *whole)
         drop_first(r);
     if (r->next - r->first == r->cap)
         grow(r);
-    *hub_ring_at(r, r->next) = (struct hub_slot){event_ref(e), whole ? event_ref(whole) : NULL};
+    *hub_ring_at(r, r->next) = (struct hub_slot){.event = event_ref(e)};
     r->next++;
     r->bytes += size;
-    if (!whole || whole == e)
-        return;
-    r->whole_bytes += event_size(whole);
-    while (r->whole_bytes > LIMIT_RING_BYTES && r->whole_first + 1 < r->next)
-        drop_whole(r, hub_ring_at(r, r->whole_first++));
+    for (int i = 0; i < HUB_SIDES; i++) {
+        if (sides[i])
+            keep_side(r, i, sides[i]);
+    }
 }
 
 void hub_ring_clear(struct hub_ring *r, uint64_t base_seq)
@@ -68,7 +83,9 @@ void hub_ring_clear(struct hub_ring *r, uint64_t base_seq)
         drop_first(r);
     free(TAKE(r->slots));
     r->cap = 0;
-    r->first = r->whole_first = ++r->next;
+    r->first = ++r->next;
+    for (int i = 0; i < HUB_SIDES; i++)
+        r->sides[i].first = r->first;
     r->base_seq = base_seq;
 }
 

@@ -3,16 +3,14 @@
  */
 #include "base/count.h"
 #include "base/trace.h"
+#include "core/channel.h"
 #include "core/limits.h"
-#include "core/reader.h"
 #include "core/shard.h"
 
 /* Channel writes for one hub before it is the next one's turn. */
 #define FLUSH_SHARE 32
 /* A flush ends after this long, whatever it wrote: sources and other channels wait meanwhile. */
 #define FLUSH_US (5 * US_PER_MS)
-/* How long a channel that was told its end may take to go. */
-#define ENDING_US (2 * US_PER_S)
 
 /* ---- flush ---- */
 
@@ -64,7 +62,7 @@ static void tick_hub(struct hub *h, const struct conf *conf, int64_t now)
 
     while ((r = oldest(h, HUB_STALLED, now - conf->sse_stall_us)))
         r->ops->stall(r);
-    while ((r = oldest(h, HUB_ENDING, now - ENDING_US)))
+    while ((r = oldest(h, HUB_ENDING, now - HUB_ENDING_US)))
         r->ops->stall(r);
     while ((r = oldest(h, HUB_CURRENT, now - conf->sse_heartbeat_us)))
         r->ops->beat(r);
@@ -77,6 +75,7 @@ void hub_tick_all(struct shard *sh, int64_t now)
         if (h->reader_count > 0)
             tick_hub(h, sh->engine->conf, now);
     }
+    channel_idle_tick(sh, now);
 }
 
 size_t hub_channels(const struct shard *sh)
@@ -87,7 +86,7 @@ size_t hub_channels(const struct shard *sh)
         const struct hub *h = LIST_ITEM(n, struct hub, all_link);
         count += h->reader_count - h->durable_count;
     }
-    return count;
+    return count + channel_idle_count(sh);
 }
 
 /* ---- drain ---- */
@@ -152,6 +151,7 @@ void hub_drain_all(struct shard *sh, int64_t over_us)
 
     if (sh->drain)
         return;
+    channel_idle_drain(sh);
     sh->drain = d = xcalloc(1, sizeof *d);
     d->shard = sh;
     d->ends = loop_now(sh->loop) + over_us;

@@ -2,13 +2,12 @@
 
 static const struct {
     const char *name;
-    bool offered; /* of the others only the names are known */
     enum payload_type payload;
 } modes[MODE_COUNT] = {
-    [MODE_SNAPSHOT_ONLY] = {"snapshot-only", true, PAYLOAD_SNAPSHOT},
-    [MODE_SNAPSHOT_PATCH] = {"snapshot-patch", true, PAYLOAD_SNAPSHOT},
-    [MODE_EVENT] = {"event", true, PAYLOAD_EVENT},
-    [MODE_CHANGES] = {"changes", false, PAYLOAD_SNAPSHOT},
+    [MODE_SNAPSHOT_ONLY] = {"snapshot-only", PAYLOAD_SNAPSHOT},
+    [MODE_SNAPSHOT_PATCH] = {"snapshot-patch", PAYLOAD_SNAPSHOT},
+    [MODE_EVENT] = {"event", PAYLOAD_EVENT},
+    [MODE_CHANGES] = {"changes", PAYLOAD_SNAPSHOT},
 };
 
 const char *mode_name(enum mode m)
@@ -32,7 +31,7 @@ unsigned mode_allowed(enum payload_type p)
     unsigned bits = 0;
 
     for (size_t i = 0; i < MODE_COUNT; i++) {
-        if (modes[i].offered && modes[i].payload == p)
+        if (modes[i].payload == p)
             bits |= MODE_BIT(i);
     }
     return bits;
@@ -47,3 +46,6 @@ const char *payload_type_name(enum payload_type p)
 {
     return p == PAYLOAD_EVENT ? "event" : "snapshot";
 }
+
+const char *const subscriber_type_names[SUBSCRIBER_TYPES + 1] = {"sse", "websocket", "webhook",
+                                                                 "kafka", NULL};

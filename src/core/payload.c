@@ -25,8 +25,8 @@ static enum err parse(struct str plain, size_t max_bytes, struct jdoc **ret, str
                    err_text(&why, err));
 }
 
-enum err payload_make(struct str body, struct str coding, struct str pointer, size_t max_bytes,
-                      struct payload *ret, struct errinfo *ei)
+enum err payload_parse(struct str body, struct str coding, struct str pointer, size_t max_bytes,
+                       struct payload *ret, struct errinfo *ei)
 {
     AUTO(buf_done) struct buf inflated = BUF_INIT_MAX(max_bytes);
     AUTO(payload_done) struct payload p = {NULL, NULL, BUF_INIT};
@@ -49,8 +49,20 @@ enum err payload_make(struct str body, struct str coding, struct str pointer, si
     if (!p.value)
         return err_set(ei, E_POLL_FORMAT, "payloadPointer \"%.*s\" selects nothing in the response",
                        STR_ARG(pointer));
-    err = jv_write(p.value, &p.text);
+    *ret = p;
+    p = (struct payload){NULL, NULL, BUF_INIT};
+    return E_OK;
+}
+
+enum err payload_make(struct str body, struct str coding, struct str pointer, size_t max_bytes,
+                      struct payload *ret, struct errinfo *ei)
+{
+    AUTO(payload_done) struct payload p = {NULL, NULL, BUF_INIT};
+
+    enum err err = payload_parse(body, coding, pointer, max_bytes, &p, ei);
     if (err != E_OK)
+        return err;
+    if (jv_write(p.value, &p.text) != E_OK)
         return err_set(ei, E_POLL_SIZE, "the response is too large to be written again");
     *ret = p;
     p = (struct payload){NULL, NULL, BUF_INIT};

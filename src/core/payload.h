@@ -9,7 +9,7 @@
 struct payload {
     struct jdoc *doc;
     const jval *value; /* of doc: the part that payloadPointer selects, or all */
-    struct buf text;   /* minified JSON of value */
+    struct buf text;   /* minified JSON of value; of payload_make() */
 };
 
 void payload_done(struct payload *p);
@@ -19,6 +19,9 @@ void payload_done(struct payload *p);
  * Errors: E_POLL_SIZE over max_bytes (of the plain text), E_POLL_FORMAT not decodable, not UTF-8
  * JSON, too deep, too many values, or the pointer selects nothing; ei says where.
  */
+MUST_USE enum err payload_parse(struct str body, struct str coding, struct str pointer,
+                                size_t max_bytes, struct payload *ret, struct errinfo *ei);
+/* The same, and its text. */
 MUST_USE enum err payload_make(struct str body, struct str coding, struct str pointer,
                                size_t max_bytes, struct payload *ret, struct errinfo *ei);
 

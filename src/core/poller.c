@@ -54,6 +54,8 @@ static void start_request(struct poller *p, int64_t due)
 {
     p->runs++;
     p->request = request_start(p->topic, due);
+    p->request->fresh = p->fresh;
+    p->fresh = false;
 }
 
 static void on_due(struct timer *timer, void *arg)
@@ -92,6 +94,7 @@ static void start(struct poller *p)
     int64_t period = period_of(p);
 
     p->running = true;
+    p->conf = topic_conf_ref(t->conf); /* the state may borrow from it */
     count_one(COUNT_topics_polling);
     p->state = processor_of(p)->start(t);
     topic_restore_state(t);
@@ -111,7 +114,7 @@ static void stop(struct poller *p)
     struct topic *t = p->topic;
 
     p->running = false;
-    p->once = p->again = false;
+    p->once = p->again = p->fresh = false;
     count_add(COUNT_topics_polling, -1);
     timer_clear(t->shard->loop, &p->timer);
     if (p->request)
@@ -119,6 +122,7 @@ static void stop(struct poller *p)
     topic_keep_state(t);
     processor_of(p)->stop(p->state);
     p->state = NULL;
+    topic_conf_unrefp(&p->conf);
     trace(poller, "%s: stops", t->conf->name);
 }
 
@@ -140,6 +144,7 @@ bool poller_poll_now(struct poller *p)
 {
     if (!processor_of(p)->polls || p->topic->deleted)
         return false;
+    p->fresh = true;
     if (!p->running) {
         p->once = true;
         poller_update(p);

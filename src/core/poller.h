@@ -10,6 +10,7 @@
 #include "io/loop.h"
 
 struct topic;
+struct topic_conf;
 struct request;
 
 struct poller {
@@ -17,11 +18,14 @@ struct poller {
     bool running;
     bool again;         /* a poll was asked for while one was under way */
     bool once;          /* runs for one poll that was asked for while nobody follows */
+    bool fresh;         /* the next poll was asked for: see struct request */
     int64_t due;        /* the next tick, µs */
     int64_t not_before; /* a source asked to wait (Retry-After) until then, µs; 0: no */
     struct timer timer;
     struct request *request; /* under way, or NULL */
-    void *state;             /* the processor's */
+    struct topic_conf
+        *conf;   /* it started with; of the topic's the config is equal. While running */
+    void *state; /* the processor's */
     uint64_t runs;
     uint64_t skipped;
 };

@@ -12,6 +12,7 @@
 #ifndef CORE_PROCESSOR_H
 #define CORE_PROCESSOR_H
 
+#include "base/hash.h"
 #include "core/fault.h"
 #include "core/mode.h"
 
@@ -25,6 +26,7 @@ struct gate_conf;
 struct processor {
     const char *type; /* publisher.type: "http-poller" */
     bool polls;       /* has a schedule; else messages are pushed in */
+    bool events_only; /* goes with payload type event alone */
 
     /* Rows of publisher.config (core/attr.h): drive checking, the manual and OpenAPI. */
     const struct attr *attrs;
@@ -37,6 +39,9 @@ struct processor {
     void (*change)(const void *config, struct change_conf *ret);
     /* What payloads must be like; borrowed from the config. NULL, or gives NULL: no rules. */
     const struct gate_conf *(*gate)(const void *config);
+    /* Equal for topics that may make the same requests: of all that the config fixes of a request,
+     * credentials included. NULL, or gives zero: requests are not shared (core/fetch_share.h). */
+    struct hash128 (*share_key)(const void *config);
     /* µs between starts of polls. */
     int64_t (*period)(const void *config);
     /* Deadline of one poll as a whole, µs from its start. */
@@ -54,6 +59,9 @@ struct processor {
     void (*setup)(struct request *r);
     void (*request)(struct request *r);
     void (*response)(struct request *r);
+    /* While the run waits: a subscription of the topic has, durably, more of the events than before.
+     * NULL: that does not matter. */
+    void (*delivered)(struct request *r);
     /* The run ends, for whatever reason: stop what is under way, free r->step. */
     void (*finish)(struct request *r);
 };

@@ -13,7 +13,7 @@ void reader_open(struct reader *r, struct shard *sh, struct topic_conf *conf, bo
 {
     r->hub = hub_get(sh, conf);
     r->last_seq = after;
-    r->resume = resume;
+    r->resume = r->known = resume;
     r->moved = loop_now(sh->loop);
     hub_add_reader(r->hub, r);
     reader_move(r, HUB_WAITING);
@@ -41,6 +41,10 @@ void reader_close(struct reader *r)
 void reader_move(struct reader *r, enum hub_list to)
 {
     r->waiting = to == HUB_WAITING;
+    if (to == HUB_STALLED)
+        r->slow = true;
+    else if (to == HUB_CURRENT)
+        r->slow = false;
     list_remove(&r->link);
     list_append(&r->hub->lists[to], &r->link);
     if (to == HUB_DUE)
@@ -79,6 +83,7 @@ void reader_begin_at_head(struct reader *r)
     r->pos = r->hub->ring.next;
     r->last_seq = st->seq;
     r->resume = false;
+    r->known = !whole;
     if (whole)
         put_now(r, whole);
     if (st->error)
@@ -131,6 +136,14 @@ void reader_go_on_at(struct reader *r, uint64_t pos)
         put_now(r, h->status.error);
 }
 
+/* The event of a slot in the reader's mode; NULL: it is not kept. */
+static struct event *as_told(const struct reader *r, const struct hub_slot *s)
+{
+    if (r->mode == MODE_SNAPSHOT_PATCH || r->mode == MODE_EVENT || s->event->type == EVENT_ERROR)
+        return s->event;
+    return s->sides[r->mode == MODE_CHANGES ? HUB_CHANGES : HUB_WHOLE];
+}
+
 /* What the client has seen may have reached the loop that it comes from before this one: what the
  * owner answers is behind it. */
 static void ask_owner(struct reader *r)
@@ -138,6 +151,18 @@ static void ask_owner(struct reader *r)
     r->asked = true;
     reader_move(r, HUB_WAITING);
     hub_ask(r->hub);
+}
+
+/* Is all from pos on kept as the reader's mode has it? */
+static bool ring_tells(const struct reader *r, uint64_t pos)
+{
+    const struct hub_ring *ring = &r->hub->ring;
+
+    for (uint64_t at = pos; r->mode == MODE_CHANGES && at < ring->next; at++) {
+        if (!as_told(r, hub_ring_at(ring, at)))
+            return false;
+    }
+    return true;
 }
 
 static void start_resumed(struct reader *r)
@@ -152,9 +177,11 @@ static void start_resumed(struct reader *r)
     } else if (r->mode == MODE_SNAPSHOT_ONLY && r->last_seq < h->status.seq) {
         reader_resumed(r);
         reader_begin_at_head(r);
-    } else if (hub_ring_find(&h->ring, r->last_seq, &pos)) {
+    } else if (hub_ring_find(&h->ring, r->last_seq, &pos) && ring_tells(r, pos)) {
         reader_resumed(r);
         reader_go_on_at(r, pos);
+    } else if (r->mode == MODE_CHANGES && r->last_seq == 0) {
+        reader_begin_at_head(r);
     } else {
         replay_start(r, r->last_seq);
     }
@@ -185,8 +212,7 @@ struct event *reader_ahead(const struct reader *r, size_t i)
     uint64_t at = r->pos + i - now;
     if (at < ring->first || at >= ring->next)
         return NULL;
-    const struct hub_slot *s = hub_ring_at(ring, at);
-    return r->mode == MODE_SNAPSHOT_ONLY && s->event->type != EVENT_ERROR ? s->whole : s->event;
+    return as_told(r, hub_ring_at(ring, at));
 }
 
 /* Move past the next event of the replay or the ring. */
@@ -206,6 +232,8 @@ void reader_take(struct reader *r)
         advance(r, reader_ahead(r, 0));
         return;
     }
+    if (r->now[0]->seq)
+        r->known = true;
     event_unref(r->now[0]);
     r->now[0] = TAKE(r->now[1]);
 }
@@ -222,11 +250,28 @@ static void skip_known(struct reader *r)
     }
 }
 
+/* In the journal, where the ring does not reach back. */
+static bool reads_on(const struct reader *r)
+{
+    switch ((enum mode)r->mode) {
+    case MODE_SNAPSHOT_PATCH:
+        return r->durable;
+    case MODE_EVENT:
+        return r->durable || !r->slow;
+    case MODE_CHANGES:
+        return r->last_seq > 0;
+    case MODE_SNAPSHOT_ONLY:
+    case MODE_COUNT:
+        break;
+    }
+    return false;
+}
+
 static void fall(struct reader *r)
 {
     trace(channel, "%s: too far behind at %llu", r->hub->conf->name,
           (unsigned long long)r->last_seq);
-    if (r->durable && r->mode != MODE_SNAPSHOT_ONLY) {
+    if (reads_on(r)) {
         replay_start(r, r->last_seq);
     } else if (r->mode == MODE_EVENT) {
         r->ops->lost(r);

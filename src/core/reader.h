@@ -2,6 +2,7 @@
  * A reader: a cursor in a hub. It follows one topic in one mode, from a resume point or from today,
  * and takes event by event: from the hub's ring, from the journal where the ring does not reach
  * back (a replay), or one fresh snapshot where it cannot catch up otherwise. It queues nothing.
+ * (In mode changes the replay is one event: all that changed since its position.)
  * What it is doing is told by the list of its hub that it is on (core/hub.h).
  *
  * Embedded in whoever reads: a follower of a channel, a subscription. The owner takes what is ahead
@@ -9,7 +10,8 @@
  * same turn.
  *
  * One too far behind (its position fell out of the ring) gets one fresh snapshot and goes on from
- * there; of an event topic it is ended, to resume by id. A durable one reads the journal instead.
+ * there. Of an event topic it goes on in the journal if it was the ring that ran ahead of it, in a
+ * burst; one that is slow is ended, to resume by id. A durable one always reads the journal.
  */
 #ifndef CORE_READER_H
 #define CORE_READER_H
@@ -57,7 +59,9 @@ struct reader {
     bool resume;        /* last_seq is a resume point */
     bool durable;       /* last_seq is of a cursor that the journal is held for */
     bool asked;         /* the owner, whether it knows of last_seq */
+    bool known;         /* whoever reads has what last_seq says: no snapshot is still ahead */
     bool waiting;       /* on HUB_WAITING */
+    bool slow;          /* was on HUB_STALLED since it last had all */
     bool ending;        /* now holds the last that it is told */
     bool closed;
 };

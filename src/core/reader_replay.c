@@ -1,6 +1,7 @@
 #include "core/reader_replay.h"
 
 #include "base/trace.h"
+#include "core/document.h"
 #include "core/limits.h"
 #include "core/shard.h"
 
@@ -8,10 +9,14 @@
 #define REPLAY_ROUNDS 3
 
 struct replay {
-    struct store_read read;
+    union {
+        struct store_read read;
+        struct store_load load; /* for mode changes: the document at `after` */
+    };
     struct list link; /* on hub->replays */
     struct hub *hub;  /* NULL: gone */
     unsigned refs;    /* readers */
+    bool changes;     /* for mode changes: one event, of all that changed */
     bool reading;
     enum err err;
     bool exact, whole, more;
@@ -79,12 +84,34 @@ static void keep_answer(struct replay *r)
     store_read_done(read);
 }
 
-static void on_read(struct store_op *op)
+/* Only if nothing is lost by it: from exactly the document that the reader has. */
+static void keep_changes(struct replay *r)
 {
-    struct replay *r = CONTAINER_OF(op, struct replay, read.op);
+    AUTO(blob_unrefp) struct blob *before = NULL;
+    struct store_load *load = &r->load;
+    bool held = load->op.err == E_OK && load->seq == r->after;
 
+    r->err = load->op.err;
+    if (r->err == E_GONE || r->err == E_NOT_FOUND)
+        r->err = E_OK;
+    if (held)
+        r->err = document_assemble(load, &before, NULL);
+    store_load_done(load);
+    if (!before || !r->hub || !r->hub->status.document)
+        return;
+    r->exact = r->whole = true;
+    r->end_seq = r->hub->status.seq;
+    r->events = xcalloc(1, sizeof(struct event *));
+    r->events[r->count++] = hub_changes(r->hub, blob_view(before));
+}
+
+static void answered(struct replay *r)
+{
     r->reading = false;
-    keep_answer(r);
+    if (r->changes)
+        keep_changes(r);
+    else
+        keep_answer(r);
     r->refs++;
     if (r->hub) {
         trace(channel, "%s: %zu events after %llu from the journal", r->hub->conf->name, r->count,
@@ -99,21 +126,50 @@ static void on_read(struct store_op *op)
         replay_free(r);
 }
 
-static struct replay *replay_new(struct hub *h, uint64_t after)
+static void on_read(struct store_op *op)
+{
+    answered(CONTAINER_OF(op, struct replay, read.op));
+}
+
+static void on_load(struct store_op *op)
+{
+    answered(CONTAINER_OF(op, struct replay, load.op));
+}
+
+static void start_read(struct replay *r)
+{
+    r->read.op.reply = r->hub->shard->loop;
+    r->read.op.done = on_read;
+    r->read.topic = r->hub->conf->num;
+    r->read.after = r->after;
+    r->read.max_events = LIMIT_REPLAY_EVENTS;
+    r->read.max_bytes = LIMIT_REPLAY_BYTES;
+    store_read(r->hub->shard->engine->store, &r->read);
+}
+
+static void start_load(struct replay *r)
+{
+    r->load.op.reply = r->hub->shard->loop;
+    r->load.op.done = on_load;
+    r->load.topic = r->hub->conf->num;
+    r->load.at_seq = r->after;
+    r->load.max_patches = LIMIT_REPLAY_EVENTS;
+    store_load(r->hub->shard->engine->store, &r->load);
+}
+
+static struct replay *replay_new(struct hub *h, uint64_t after, enum mode mode)
 {
     struct replay *r = xcalloc(1, sizeof *r);
 
     r->hub = h;
     r->after = after;
     r->reading = true;
-    r->read.op.reply = h->shard->loop;
-    r->read.op.done = on_read;
-    r->read.topic = h->conf->num;
-    r->read.after = after;
-    r->read.max_events = LIMIT_REPLAY_EVENTS;
-    r->read.max_bytes = LIMIT_REPLAY_BYTES;
+    r->changes = mode == MODE_CHANGES;
     list_append(&h->replays, &r->link);
-    store_read(h->shard->engine->store, &r->read);
+    if (r->changes)
+        start_load(r);
+    else
+        start_read(r);
     return r;
 }
 
@@ -140,16 +196,23 @@ static bool is_whole(const struct replay *r)
     return r->err == E_OK && r->exact && !r->more;
 }
 
-/* One that has, or may turn out to have, all after `after`. */
-static struct replay *find_shared(struct hub *h, uint64_t after)
+static bool is_shared(const struct replay *r, uint64_t after, enum mode mode)
 {
     size_t index;
 
+    if (r->changes != (mode == MODE_CHANGES) || (r->changes && r->after != after))
+        return false;
+    if (r->reading)
+        return r->after <= after;
+    return is_whole(r) && r->end_seq >= r->hub->ring.base_seq && index_after(r, after, &index);
+}
+
+/* One that has, or may turn out to have, all after `after`. */
+static struct replay *find_shared(struct hub *h, uint64_t after, enum mode mode)
+{
     LIST_EACH (n, &h->replays) {
         struct replay *r = LIST_ITEM(n, struct replay, link);
-        if (r->reading
-                ? r->after <= after
-                : is_whole(r) && r->end_seq >= h->ring.base_seq && index_after(r, after, &index))
+        if (is_shared(r, after, mode))
             return r;
     }
     return NULL;
@@ -166,10 +229,10 @@ static void wait_for(struct reader *rd, struct replay *r)
 
 void replay_start(struct reader *rd, uint64_t after)
 {
-    struct replay *r = find_shared(rd->hub, after);
+    struct replay *r = find_shared(rd->hub, after, (enum mode)rd->mode);
 
     rd->last_seq = after;
-    wait_for(rd, r ? r : replay_new(rd->hub, after));
+    wait_for(rd, r ? r : replay_new(rd->hub, after, (enum mode)rd->mode));
 }
 
 /* ---- use ---- */
@@ -182,6 +245,8 @@ static const char *refusal(const struct reader *rd, const struct replay *r, size
 
     if (rd->mode == MODE_EVENT)
         return NULL; /* piece by piece, and there is no other way to say it */
+    if (rd->mode == MODE_CHANGES)
+        return NULL; /* which is a snapshot where it would be too long */
     if (r->more)
         return "too much was missed";
     for (size_t i = index; i < r->count; i++)
@@ -212,7 +277,7 @@ static void take_up(struct reader *rd)
         /* What was read for another does not tell. */
         struct hub *h = rd->hub;
         replay_drop(rd);
-        wait_for(rd, replay_new(h, after));
+        wait_for(rd, replay_new(h, after, (enum mode)rd->mode));
         return;
     }
     bool held = rd->durable ? r->whole : r->exact;

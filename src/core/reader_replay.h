@@ -2,6 +2,9 @@
  * A replay: events read from the journal for readers that resume from before the ring. One read
  * serves all readers of a hub that resume from its point or from a later one within it (as after a
  * restart, when all come back). Owned by the readers that hold it and by the read under way.
+ *
+ * For mode changes the document at that point is put together of the journal, and the one event is what
+ * changed from it to that of now; it serves those that resume from the same point.
  */
 #ifndef CORE_READER_REPLAY_H
 #define CORE_READER_REPLAY_H

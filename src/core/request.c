@@ -3,6 +3,7 @@
 #include "base/count.h"
 #include "base/log.h"
 #include "base/trace.h"
+#include "core/trial.h"
 
 static const char *const state_names[] = {
     [REQUEST_SETUP] = "setup",           [REQUEST_REQUESTING] = "requesting",
@@ -68,7 +69,8 @@ struct request *request_start(struct topic *t, int64_t due)
     r->due = due;
     r->started = loop_now(loop);
     r->deadline = r->started + r->processor->deadline(r->conf->config);
-    count_time(HIST_poll_lateness, MAX(r->started - due, 0));
+    if (!t->trial)
+        count_time(HIST_poll_lateness, MAX(r->started - due, 0));
     deferred_init(&r->deferred, on_begin, r);
     loop_defer(loop, &r->deferred);
     return r;
@@ -104,12 +106,15 @@ void request_publish(struct request *r, const jval *value, struct buf *text)
 
     CHECK_OBJ(r, REQUEST_MAGIC);
     enum err err = topic_pass_gate(r->topic, value, text, &ei);
+    bool news = trial_payload_came(r->topic->trial, value, text, err);
     if (err != E_OK) {
         request_end(r, EXIT_ERROR, err, &ei);
         return;
     }
     r->state = REQUEST_COMMITTING;
-    if (!topic_publish_document(r->topic, value, text, on_committed, r))
+    if (r->topic->trial)
+        request_end(r, news ? EXIT_OK : EXIT_UNCHANGED, E_OK, NULL);
+    else if (!topic_publish_document(r->topic, value, buf_view(text), on_committed, r))
         request_end(r, EXIT_UNCHANGED, E_OK, NULL);
 }
 
@@ -128,17 +133,21 @@ static void count_exit(enum request_exit exit)
     count_one(by_exit[exit]);
 }
 
+/* Of a poll; a trial keeps its own. */
 static void keep_outcome(struct request *r, enum request_exit exit, enum err err, int64_t now)
 {
     struct topic_outcome *o = &r->topic->outcomes[r->number % TOPIC_OUTCOMES];
     int64_t took = clock_now() - r->started;
 
+    count_exit(exit);
+    count_time(HIST_poll_duration, took);
     *o = (struct topic_outcome){
         .started_wall = now - took,
         .took_us = (uint32_t)MIN(took, (int64_t)UINT32_MAX),
         .status = (uint16_t)r->status,
         .exit = (uint8_t)exit,
         .err = (uint8_t)err,
+        .shared = r->shared,
     };
 }
 
@@ -149,23 +158,27 @@ void request_end(struct request *r, enum request_exit exit, enum err err, const 
 
     CHECK_OBJ(r, REQUEST_MAGIC);
     CHECK(r->state != REQUEST_ENDED);
-    trace(poller, "%s: run %llu ends %s in state %s, status %d%s%s", t->conf->name,
+    trace(poller, "%s: run %llu ends %s in state %s, status %d%s%s%s", t->conf->name,
           (unsigned long long)r->number, request_exit_name(exit), request_state_name(r->state),
-          r->status, err == E_OK ? "" : ": ", err == E_OK ? "" : err_text(ei, err));
+          r->status, r->shared ? ", shared" : "", err == E_OK ? "" : ": ",
+          err == E_OK ? "" : err_text(ei, err));
     r->state = REQUEST_ENDED;
-    count_exit(exit);
-    count_time(HIST_poll_duration, clock_now() - r->started);
-    keep_outcome(r, exit, err, now_wall);
+    if (!t->trial)
+        keep_outcome(r, exit, err, now_wall);
     deferred_cancel(&r->deferred);
     list_remove(&r->loader.link);
     if (t->poller.state)
         r->processor->settle(t->poller.state, exit == EXIT_OK || exit == EXIT_UNCHANGED);
     r->processor->finish(r);
+    loop_bury(t->shard->loop, r, request_free);
+    if (t->trial) {
+        trial_request_ended(t->trial, exit, err, ei);
+        return;
+    }
     if (exit == EXIT_OK || exit == EXIT_UNCHANGED)
         topic_checked(t, now_wall);
     else if (exit == EXIT_ERROR)
         topic_failed(t, err, ei);
-    loop_bury(t->shard->loop, r, request_free);
     poller_request_ended(&t->poller);
 }
 

@@ -31,6 +31,8 @@ struct request {
     uint64_t number;  /* of this topic's runs since start */
     unsigned attempt; /* 0: the first */
     int64_t due, started, deadline;
+    bool fresh;  /* somebody asked for this poll: no answer to an earlier request will do */
+    bool shared; /* an answer came from a request that another topic's poll made */
     struct deferred deferred; /* the first step runs later than the call that started the run */
     struct topic_loader loader;
     struct arena arena; /* gone in the exit */

@@ -46,3 +46,25 @@ bool retry_after_parse(struct str value, int64_t now_wall, int64_t *ret_us)
         *ret_us = when > now_wall + limit ? limit : when - now_wall;
     return true;
 }
+
+/* As a wait it would be 31 years. */
+#define EPOCH_FROM_S 1000000000
+
+bool rate_limit_reset_parse(struct str value, int64_t now_wall, int64_t *ret_us)
+{
+    const int64_t limit = LIMIT_RETRY_AFTER_S * US_PER_S;
+    uint64_t seconds;
+
+    value = str_trim(value);
+    if (!is_digits(value))
+        return false;
+    if (!str_to_u64(value, (uint64_t)(INT64_MAX / US_PER_S), &seconds)) {
+        *ret_us = limit;
+        return true;
+    }
+    int64_t wait = (int64_t)seconds * US_PER_S;
+    if (seconds >= EPOCH_FROM_S)
+        wait = MAX(wait - now_wall, INT64_C(0));
+    *ret_us = MIN(wait, limit);
+    return true;
+}

@@ -16,4 +16,8 @@ int64_t retry_delay(unsigned n, int64_t initial_us, int64_t max_us, double facto
  * neither. */
 bool retry_after_parse(struct str value, int64_t now_wall, int64_t *ret_us);
 
+/* The wait that a field X-Rate-Limit-Reset asks for, likewise: seconds from now or, where the number
+ * is too large to be that, since 1970. False when the value is no whole number. */
+bool rate_limit_reset_parse(struct str value, int64_t now_wall, int64_t *ret_us);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "core/conf.h"
+#include "core/name_order.h"
 #include "core/topic_conf.h"
 #include "io/fetch.h"
 #include "io/http_server.h"
@@ -22,10 +23,13 @@ struct engine {
     struct store *store;
     struct seal *seal; /* of the records in it: they hold secrets */
     struct egress *egress;
+    bool loopback; /* only this machine reaches it */
     unsigned shard_count;
     struct shard *shards[LOOPS_MAX];
     int64_t started_wall;
-    _Atomic(int) stage; /* enum engine_stage */
+    _Atomic(int) stage;                /* enum engine_stage */
+    _Atomic(int) trials;               /* under way: core/trial.h */
+    _Atomic(int) subscription_changes; /* on their way to disk or to the loops */
 };
 enum engine_stage { ENGINE_STARTING, ENGINE_READY, ENGINE_DRAINING };
 
@@ -34,15 +38,28 @@ struct shard {
     struct loop *loop;
     unsigned index;
     struct fetcher *fetcher;
-    struct tokens *tokens; /* core/token.h */
+    struct tokens *tokens;           /* core/token.h */
+    struct fetch_shares *shares;     /* core/fetch_share.h */
+    struct breakers *breakers;       /* core/breaker.h */
+    struct exchange_book *exchanges; /* core/exchange.h */
     struct http_server *server;
     struct map by_id; /* → struct topic_conf *, one reference for both maps */
     struct map by_name;
-    struct map topics; /* id → struct topic *, owned here */
-    struct map hubs;   /* id → struct hub * */
+    struct name_order order; /* of by_id */
+    struct list listings;    /* under way: core/listing.h */
+    unsigned listing_count;
+    struct deferred listing_turn;
+    struct deleted_ids *deleted; /* directory.c: of topics that were; NULL: none */
+    struct map topics;           /* id → struct topic *, owned here */
+    struct map subscriptions; /* id → struct subscription_conf *, of all topics, one reference */
+    struct feeds *feeds;      /* core/feed.h */
+    struct map hubs;          /* id → struct hub * */
+    struct map provisioned;   /* of subscriptions: channel_provision.c */
     struct list dirty_hubs;
-    struct list commits;      /* of this turn, for LOOP_STEP_COMMIT */
-    struct list dirty_states; /* topics whose saved state is to be written lazily */
+    struct list idle_channels; /* those that follow nothing */
+    struct list commits;       /* of this turn, for LOOP_STEP_COMMIT */
+    struct list trials;        /* core/trial.h */
+    struct list dirty_states;  /* topics whose saved state is to be written lazily */
     struct timer save;
     struct list hub_list;    /* all hubs, those of deleted topics too */
     struct hub_drain *drain; /* shutdown: see hub_drain_all() */
@@ -72,6 +89,11 @@ struct topic_conf *directory_find_id(struct shard *sh, struct str id);
 /* Put (or replace) without telling anybody: start-up and the receiving end of a change. */
 void directory_put(struct shard *sh, struct topic_conf *c);
 void directory_remove(struct shard *sh, const char *id);
+/* All that was stored is there. */
+void directory_loaded(struct shard *sh);
+/* Is this the id of a topic that was deleted since the start? The last LIMIT_DELETED_TOPICS are
+ * known. */
+bool directory_was_deleted(const struct shard *sh, struct str id);
 
 /* Store a new or changed conf (was NULL: new) and make it current on all loops. done runs on this
  * loop when every loop has it; err E_EXISTS: the name is taken; E_CONFLICT: changed meanwhile.
@@ -82,5 +104,8 @@ void directory_store(struct shard *sh, struct topic_conf *c, const struct topic_
                      directory_done_f *done, void *arg);
 /* Delete; channels close, the poller stops. */
 void directory_delete(struct shard *sh, struct topic_conf *c, directory_done_f *done, void *arg);
+/* The same, but only in the revision of c: else E_CONFLICT. */
+void directory_delete_unchanged(struct shard *sh, struct topic_conf *c, directory_done_f *done,
+                                void *arg);
 
 #endif

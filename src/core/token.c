@@ -20,6 +20,7 @@ struct token_copy {
     bool refused;                 /* token, by the API */
     bool answered;                /* since it was settled last */
     struct token_failure failure; /* of the last ask */
+    struct token_exchange exchange;
     struct token_ask ask;
 };
 
@@ -134,6 +135,7 @@ static void on_answer(struct mail *m)
     else if (ask->token || ask->refused)
         set_token(c, TAKE(ask->token));
     c->failure = ask->failure;
+    c->exchange = ask->exchange;
     c->answered = true;
     soil(c);
 }
@@ -165,7 +167,7 @@ static void deliver(struct token_copy *c, const struct token_result *res)
 static void deliver_token(struct token_copy *c)
 {
     struct token *t = token_ref(c->token);
-    const struct token_result res = {.token = t};
+    const struct token_result res = {.token = t, .exchange = c->exchange};
 
     deliver(c, &res);
     token_unref(t);
@@ -178,6 +180,7 @@ static void deliver_failure(struct token_copy *c)
         .passing = c->failure.passing,
         .retry_at = c->failure.retry_at,
         .info = c->failure.info,
+        .exchange = c->exchange,
     };
 
     deliver(c, &res);

@@ -44,6 +44,8 @@ struct token_client {
 struct token_conf *token_conf_new(const struct token_client *client);
 struct token_conf *token_conf_ref(struct token_conf *c);
 void token_conf_unref(struct token_conf *c);
+/* Borrowed. */
+struct str token_conf_provider(const struct token_conf *c);
 
 /* ---- tokens: immutable, counted, for any loop ---- */
 
@@ -55,12 +57,21 @@ struct str token_header(const struct token *t);
 
 /* ---- asking ---- */
 
+/* The last request for a token. */
+struct token_exchange {
+    int status;             /* 0: there was no answer */
+    int64_t started, ended; /* monotonic µs; ended 0: none was made */
+    int64_t connect_us, first_byte_us;
+    size_t bytes; /* of the answer */
+};
+
 struct token_result {
     enum err err;        /* E_POLL_401, E_POLL_CONFIG: the URL of the provider cannot be used */
     struct token *token; /* borrowed: token_ref() to keep it; NULL after a failure */
     bool passing;        /* failure: of the connection or the server; it may work again soon */
     int64_t retry_at;    /* failure: the provider is asked no more before, monotonic µs */
     struct errinfo info; /* the reason, with the provider's error and error_description */
+    struct token_exchange exchange;
 };
 
 /* Never called inside token_get(). The wait is gone when it is called. */

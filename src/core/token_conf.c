@@ -74,6 +74,11 @@ void token_conf_unref(struct token_conf *c)
     free(c);
 }
 
+struct str token_conf_provider(const struct token_conf *c)
+{
+    return c->client.provider;
+}
+
 bool token_conf_equal(const struct token_conf *a, const struct token_conf *b)
 {
     const struct token_client *x = &a->client, *y = &b->client;

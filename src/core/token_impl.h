@@ -49,6 +49,7 @@ struct token_ask {
     /* back */
     struct token *token; /* a reference, or NULL */
     struct token_failure failure;
+    struct token_exchange exchange;
 };
 
 /* ---- token.c ---- */

@@ -22,6 +22,7 @@ struct token_source {
     struct list asks;
     struct token *token; /* or NULL */
     struct token_failure failure;
+    struct token_exchange exchange;
     unsigned failures; /* in a row */
     unsigned refusals; /* tokens in a row that did not live until their renewal */
     struct fetch_target *target;
@@ -43,6 +44,7 @@ static void answer(struct token_source *s, struct token_ask *ask)
 
     ask->token = usable ? token_ref(s->token) : NULL;
     ask->failure = s->failure;
+    ask->exchange = s->exchange;
     token_answer_ask(ask);
 }
 
@@ -125,6 +127,14 @@ static void on_fetched(const struct fetch_result *res, void *arg)
     struct errinfo ei = ERRINFO_INIT;
 
     s->fetch = NULL;
+    s->exchange = (struct token_exchange){
+        .status = res->status,
+        .started = res->started,
+        .ended = clock_now(),
+        .connect_us = res->connect_us,
+        .first_byte_us = res->first_byte_us,
+        .bytes = res->body.n,
+    };
     buf_wipe(&s->form);
     buf_wipe(&s->line);
     if (res->err == E_OK) {

@@ -3,10 +3,13 @@
 #include "base/count.h"
 #include "base/log.h"
 #include "base/trace.h"
+#include "core/document.h"
 #include "core/gate.h"
 #include "core/limits.h"
+#include "core/post.h"
 #include "core/request.h"
-#include "json/patch.h"
+#include "core/subscription.h"
+#include "core/topic_detached.h"
 
 /* Hubs learn of checks that found nothing new this often: their heartbeats tell it. */
 #define TELL_CHECKED_US (2 * US_PER_S)
@@ -35,7 +38,7 @@ static void restore_checked(struct topic *t)
 static void on_attach_loaded(struct topic_loader *l, struct topic *t, enum err err,
                              const struct errinfo *ei);
 
-struct topic *topic_new(struct shard *sh, struct topic_conf *conf, const struct store_head *head)
+static struct topic *alloc(struct shard *sh, struct topic_conf *conf)
 {
     struct topic *t = xcalloc(1, sizeof *t);
 
@@ -43,14 +46,23 @@ struct topic *topic_new(struct shard *sh, struct topic_conf *conf, const struct 
     t->shard = sh;
     t->conf = topic_conf_ref(conf);
     list_init(&t->loaders);
+    list_init(&t->subscriptions);
     t->attach_loader.fn = on_attach_loaded;
     poller_init(&t->poller, t);
+    return t;
+}
+
+struct topic *topic_new(struct shard *sh, struct topic_conf *conf, const struct store_head *head)
+{
+    struct topic *t = alloc(sh, conf);
+
     t->seq = head->seq;
     t->changed_wall = head->changed_wall;
     t->load = head->has_snapshot ? TOPIC_UNLOADED : TOPIC_LOADED;
     if (head->state.p)
         t->saved = blob_new(head->state.p, head->state.n);
     restore_checked(t);
+    t->checked_wall = MAX(t->checked_wall, t->changed_wall);
     map_put(&sh->topics, str_of(conf->id), t);
     count_one(COUNT_topics);
     return t;
@@ -76,6 +88,31 @@ static void topic_free(void *p)
     free(t);
 }
 
+struct topic *topic_new_detached(struct shard *sh, struct topic_conf *conf,
+                                 const struct topic *like, struct trial *trial)
+{
+    struct topic *t = alloc(sh, conf);
+
+    t->trial = trial;
+    t->load = TOPIC_LOADED;
+    if (like) {
+        t->seq = like->seq;
+        t->document = like->document ? blob_ref(like->document) : NULL;
+        t->saved = topic_state(like);
+    }
+    t->poller.state = conf->processor->start(t);
+    topic_restore_state(t);
+    return t;
+}
+
+void topic_free_detached(struct topic *t)
+{
+    if (!t)
+        return;
+    t->conf->processor->stop(TAKE(t->poller.state));
+    loop_bury(t->shard->loop, t, topic_free);
+}
+
 /* Who waits for the document learns that it will not come; loops with a hub are told otherwise. */
 static void fail_loaders(struct topic *t)
 {
@@ -92,7 +129,10 @@ static void fail_loaders(struct topic *t)
 void topic_close(struct topic *t)
 {
     CHECK_OBJ(t, TOPIC_MAGIC);
+    while (!list_empty(&t->subscriptions))
+        subscription_free(LIST_ITEM(t->subscriptions.next, struct subscription, link));
     poller_done(&t->poller);
+    post_line_close(t);
     fail_loaders(t);
     list_remove(&t->state_link);
     if (t->error)
@@ -123,12 +163,19 @@ void topic_conf_changed(struct topic *t, struct topic_conf *conf)
 {
     struct topic_conf *was = t->conf;
     bool poll_now = t->poller.once || t->poller.again;
+    /* A poll under way goes on, and a source that asked to wait is not asked sooner, because the topic
+     * got another name or other subscribers. */
+    bool anew = !topic_conf_same_config(was, conf);
 
-    poller_done(&t->poller);
+    if (anew) {
+        poller_done(&t->poller);
+        t->poller.not_before = 0;
+    }
     t->conf = topic_conf_ref(conf);
-    t->poller.not_before = 0;
     TOPIC_EACH_HUB(t, to)
     hub_post_conf(to, t->conf->id, t->conf);
+    if (anew)
+        t->poller.fresh = poll_now;
     poller_update(&t->poller);
     /* Who asked for a poll was promised one. */
     if (poll_now && !t->poller.running)
@@ -140,7 +187,7 @@ void topic_conf_changed(struct topic *t, struct topic_conf *conf)
 
 bool topic_is_followed(const struct topic *t)
 {
-    return t->hub_mask != 0 || t->durable_subscribers > 0;
+    return t->hub_mask != 0;
 }
 
 void topic_status_get(const struct topic *t, struct topic_status *ret)
@@ -149,7 +196,7 @@ void topic_status_get(const struct topic *t, struct topic_status *ret)
         .seq = t->seq,
         .changed_wall = t->changed_wall,
         .checked_wall = t->checked_wall,
-        .document = t->document,
+        .document = t->conf->payload == PAYLOAD_SNAPSHOT ? t->document : NULL,
         .error = t->error,
     };
 }
@@ -208,24 +255,6 @@ void topic_run_loaders(struct topic *t, enum err err, const struct errinfo *ei)
     }
 }
 
-static enum err assemble(struct store_load *load, struct blob **ret, struct errinfo *ei)
-{
-    AUTO(buf_done) struct buf text = BUF_INIT;
-    AUTO_FREE struct str *patches = xcalloc(load->patch_count, sizeof *patches);
-
-    if (load->patch_count == 0) {
-        *ret = blob_ref(load->base);
-        return E_OK;
-    }
-    for (size_t i = 0; i < load->patch_count; i++)
-        patches[i] = blob_view(load->patches[i]);
-    enum err err = jpatch_apply_texts(blob_view(load->base), patches, load->patch_count, &text, ei);
-    if (err != E_OK)
-        return err;
-    *ret = blob_of_buf(&text);
-    return E_OK;
-}
-
 static void on_load_done(struct store_op *op)
 {
     AUTO_FREE struct topic_load_op *lo = CONTAINER_OF(op, struct topic_load_op, load.op);
@@ -236,7 +265,7 @@ static void on_load_done(struct store_op *op)
         t->load_op = NULL;
         t->load = TOPIC_LOADED;
         if (err == E_OK)
-            err = assemble(&lo->load, &t->document, &op->info);
+            err = document_assemble(&lo->load, &t->document, &op->info);
         else if (err == E_NOT_FOUND)
             err = E_OK; /* nothing was ever published */
         if (err == E_OK) {

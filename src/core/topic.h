@@ -40,6 +40,7 @@ struct topic_outcome {
     uint16_t status; /* HTTP */
     uint8_t exit;    /* enum request_exit */
     uint8_t err;     /* enum err */
+    bool shared;     /* see struct request */
 };
 #define TOPIC_OUTCOMES 8
 
@@ -57,7 +58,7 @@ struct topic {
     /* durable, as of the last commit */
     uint64_t seq;
     int64_t changed_wall;
-    struct blob *document; /* NULL: none yet, or not loaded */
+    struct blob *document; /* NULL: none yet, not loaded, or messages are posted */
     struct blob *saved;    /* the processor's state as stored; until the processor starts */
     enum topic_load load;
     struct list loaders;           /* who waits for the document */
@@ -73,12 +74,14 @@ struct topic {
     uint64_t hub_mask;    /* bit per loop with a hub */
     uint64_t asking_mask; /* of them, those not answered yet: the document is being loaded */
     struct topic_loader attach_loader;
-    int64_t told_checked; /* when hubs were last told that a check found nothing new */
-    unsigned durable_subscribers;
+    int64_t told_checked;      /* when hubs were last told that a check found nothing new */
+    struct list subscriptions; /* of struct subscription, owned here */
     struct poller poller;
     struct topic_commit *commit; /* of an event, under way */
     struct topic_commit *saving; /* of the state alone, under way */
+    struct post_line *posts;     /* core/post.h; NULL: nothing was ever posted */
     struct list state_link;      /* on shard->dirty_states: written lazily */
+    struct trial *trial; /* whose topic it is: see core/topic_detached.h; NULL: a real one */
     bool deleted;
     struct topic_outcome outcomes[TOPIC_OUTCOMES]; /* of run number n at n % TOPIC_OUTCOMES */
 };
@@ -109,11 +112,16 @@ void topic_run_loaders(struct topic *t, enum err err, const struct errinfo *ei);
 /* ---- change ---- */
 
 struct topic_commit;
+/* The topic may be gone by then. */
 typedef void topic_committed_f(void *arg, enum err err, const struct errinfo *ei);
-/* Publish a new document: compare with today's, make the event, commit, publish to hubs, call back.
- * Returns false when it is equal by value: no event, and done is not called. text: the minified
- * JSON of value. The document is loaded, no event is being committed. */
-bool topic_publish_document(struct topic *t, const jval *value, struct buf *text,
+/* Publish a new document (of payload type event: as a message): compare with the last, make the
+ * event, commit, publish to hubs, call back. Returns false when it is equal by value: no event, and
+ * done is not called. text: the minified JSON of value. Loaded, no event is being committed. */
+bool topic_publish_document(struct topic *t, const jval *value, struct str text,
+                            topic_committed_f *done, void *arg);
+/* Payload type event: publish messages, minified JSON, with the numbers after t->seq, in one commit.
+ * Loaded, no event is being committed. The blobs are counted, the array is borrowed. */
+void topic_publish_messages(struct topic *t, struct blob *const *bodies, size_t count,
                             topic_committed_f *done, void *arg);
 /* May this be published? E_POLL_FORMAT: no, the gate keeps a copy of it in t->refused, and ei says
  * why. The document is loaded. */
@@ -125,7 +133,7 @@ void topic_forget_commit(struct topic *t, const void *arg);
 void topic_checked(struct topic *t, int64_t now_wall);
 /* The poll failed for good: tells channels when the topic begins to fail or the code changes. */
 void topic_failed(struct topic *t, enum err err, const struct errinfo *ei);
-/* The topic is going: what is under way ends without it. */
+/* The topic is going: what is under way ends without it, and its done is called all the same. */
 void topic_orphan_commits(struct topic *t);
 /* Its saved state is to be written lazily. */
 void topic_state_changed(struct topic *t);

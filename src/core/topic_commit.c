@@ -5,32 +5,41 @@
 #include "base/log.h"
 #include "base/trace.h"
 #include "core/change.h"
+#include "core/feed.h"
 #include "core/limits.h"
+#include "core/note.h"
 #include "core/processor.h"
-#include "core/topic.h"
+#include "core/subscription.h"
+#include "core/topic_detached.h"
 
 /* Patches since the last checkpoint: a start-up applies no more than these. */
 #define CHECKPOINT_PATCHES 1000
 
 struct topic_commit {
     struct store_commit op;
-    struct store_event stored;
     struct topic *topic; /* NULL: it is gone */
-    struct list link;    /* on shard->commits until the turn hands it over */
+    struct shard *shard;
+    struct list link; /* on shard->commits until the turn hands it over */
     int64_t handed_over;
-    struct event *event;   /* NULL: only the state */
-    struct blob *document; /* after the event */
+    struct blob *document; /* after the events; NULL: none is kept */
     bool checkpoint;
     topic_committed_f *done; /* NULL: nobody waits */
     void *arg;
+    size_t count; /* of events; 0: only the state */
+    struct event **events;
+    struct notes notes;          /* for feeds */
+    struct store_event stored[]; /* the same for the store */
 };
 
 static void commit_free(struct topic_commit *c)
 {
-    event_unref(c->event);
+    for (size_t i = 0; i < c->count; i++)
+        event_unref(c->events[i]);
+    free(c->events);
     blob_unref(c->document);
     blob_unref(c->op.checkpoint);
     blob_unref(c->op.state);
+    notes_done(&c->notes);
     free(c);
 }
 
@@ -51,7 +60,7 @@ static void write_kept(const struct topic *t, struct jwriter *w)
     jw_value(w, own);
 }
 
-static struct blob *state_text(const struct topic *t)
+struct blob *topic_state(const struct topic *t)
 {
     AUTO(buf_done) struct buf own = BUF_INIT;
     AUTO(buf_done) struct buf b = BUF_INIT;
@@ -79,7 +88,7 @@ static struct blob *state_text(const struct topic *t)
 
 void topic_keep_state(struct topic *t)
 {
-    struct blob *now = state_text(t);
+    struct blob *now = topic_state(t);
 
     blob_unref(t->saved);
     t->saved = now;
@@ -107,23 +116,34 @@ void topic_state_changed(struct topic *t)
 
 /* ---- the end of a commit ---- */
 
-static void publish(struct topic *t, struct topic_commit *c)
+static void count_patches(struct topic *t, const struct topic_commit *c)
 {
-    struct event *e = c->event;
+    const struct event *e = c->events[0];
 
-    t->seq = e->seq;
-    t->changed_wall = e->time_wall;
-    blob_unref(t->document);
-    t->document = blob_ref(c->document);
-    if (e->type == EVENT_SNAPSHOT || c->checkpoint) {
+    if (e->type != EVENT_PATCH || c->checkpoint) {
         t->patch_bytes = 0;
         t->patch_count = 0;
     } else {
         t->patch_bytes += e->body->len;
         t->patch_count++;
     }
-    TOPIC_EACH_HUB(t, to)
-    hub_post_event(to, t->conf->id, e, t->document);
+}
+
+static void publish(struct topic *t, struct topic_commit *c)
+{
+    const struct event *last = c->events[c->count - 1];
+    bool whole = t->conf->payload == PAYLOAD_SNAPSHOT;
+
+    t->seq = last->seq;
+    t->changed_wall = last->time_wall;
+    t->checked_wall = MAX(t->checked_wall, last->time_wall);
+    blob_unref(t->document);
+    t->document = c->document ? blob_ref(c->document) : NULL;
+    count_patches(t, c);
+    for (size_t i = 0; i < c->count; i++) {
+        TOPIC_EACH_HUB(t, to)
+        hub_post_event(to, t->conf->id, c->events[i], whole ? t->document : NULL);
+    }
 }
 
 /* The run that published ended before the commit did, and took what it had learnt with it; now that
@@ -143,39 +163,49 @@ static void on_commit_done(struct store_op *op)
     struct topic *t = c->topic;
 
     count_time(HIST_commit_duration, clock_now() - c->handed_over);
+    if (op->err == E_OK && c->notes.count)
+        feeds_ring(c->shard->engine);
     if (t) {
-        *(c->event ? &t->commit : &t->saving) = NULL;
-        if (op->err == E_OK && c->event)
+        *(c->count ? &t->commit : &t->saving) = NULL;
+        if (op->err == E_OK && c->count)
             publish(t, c);
         else if (op->err != E_OK && op->err != E_NOT_FOUND && !c->done)
-            log_warn(c->event ? "an event could not be stored" : "a state could not be stored",
+            log_warn(c->count ? "an event could not be stored" : "a state could not be stored",
                      LOG_S("topic", t->conf->name), LOG_S("why", err_text(&op->info, op->err)));
-        if (c->done)
-            c->done(c->arg, op->err, &op->info);
-        else if (op->err == E_OK && c->event)
-            take_over_state(t, c);
-        topic_run_loaders(t, E_OK, NULL);
     }
+    if (c->done)
+        c->done(c->arg, op->err, &op->info);
+    else if (t && op->err == E_OK && c->count)
+        take_over_state(t, c);
+    if (t)
+        topic_run_loaders(t, E_OK, NULL);
     commit_free(c);
 }
 
 /* ---- the start of a commit ---- */
 
-static struct topic_commit *commit_new(struct topic *t)
+static struct topic_commit *commit_new(struct topic *t, size_t events)
 {
     const struct conf *conf = t->shard->engine->conf;
-    struct topic_commit *c = xcalloc(1, sizeof *c);
+    struct topic_commit *c = xcalloc(1, sizeof *c + events * sizeof c->stored[0]);
 
     c->topic = t;
+    c->shard = t->shard;
+    c->count = events;
+    c->events = events ? xcalloc(events, sizeof(struct event *)) : NULL;
+    c->op.events = c->stored;
+    c->op.event_count = events;
     c->op.op.reply = t->shard->loop;
     c->op.op.done = on_commit_done;
     c->op.topic = t->conf->num;
     c->op.expected_seq = t->seq;
-    c->op.state = state_text(t);
+    c->op.state = topic_state(t);
     c->op.retention = (struct store_retention){
         .max_events = (uint64_t)conf->journal_max_events,
         .max_bytes = (uint64_t)conf->journal_max_bytes,
         .max_age_us = conf->journal_max_age_us,
+        .hold_seq = subscriptions_hold(t),
+        .hold_max_bytes = (uint64_t)conf->journal_hold_bytes,
     };
     list_append(&t->shard->commits, &c->link);
     list_remove(&t->state_link);
@@ -194,47 +224,119 @@ static bool checkpoint_due(const struct topic *t, size_t patch, size_t document)
     return t->patch_bytes + patch > max_bytes || t->patch_count + 1 >= max_patches;
 }
 
-static void commit_event(struct topic *t, struct blob *patch, struct blob *document,
-                         topic_committed_f *done, void *arg)
+static struct topic_commit *commit_events(struct topic *t, enum event_type type,
+                                          struct blob *const *bodies, size_t count)
 {
-    struct topic_commit *c = t->commit = commit_new(t);
+    struct topic_commit *c = commit_new(t, count);
     int64_t now_wall = clock_now_wall();
 
-    c->event = event_new(t->conf->id, patch ? EVENT_PATCH : EVENT_SNAPSHOT, t->seq + 1, now_wall,
-                         patch ? patch : document);
-    c->document = blob_ref(document);
-    c->stored = (struct store_event){
-        .seq = c->event->seq,
-        .type = (enum store_event_type)c->event->type,
-        .time_wall = now_wall,
-        .body = c->event->body,
-    };
-    c->op.events = &c->stored;
-    c->op.event_count = 1;
-    if (patch && checkpoint_due(t, patch->len, document->len)) {
-        c->checkpoint = true;
-        c->op.checkpoint = blob_ref(document);
+    CHECK(count > 0 && t->load == TOPIC_LOADED && !t->commit);
+    t->commit = c;
+    for (size_t i = 0; i < count; i++) {
+        c->events[i] = event_new(t->conf->id, type, t->seq + 1 + i, now_wall, bodies[i]);
+        c->stored[i] = (struct store_event){
+            .seq = c->events[i]->seq,
+            .type = (enum store_event_type)type,
+            .time_wall = now_wall,
+            .body = bodies[i],
+        };
     }
-    c->done = done;
-    c->arg = arg;
+    return c;
 }
 
-bool topic_publish_document(struct topic *t, const jval *value, struct buf *text,
-                            topic_committed_f *done, void *arg)
+static void keep_document(struct topic_commit *c, struct blob *document, bool checkpoint)
+{
+    c->document = blob_ref(document);
+    c->checkpoint = checkpoint;
+    if (checkpoint)
+        c->op.checkpoint = blob_ref(document);
+}
+
+/* What feeds are told of it; nothing of topics that none of them holds. */
+static void note_messages(struct topic *t, struct topic_commit *c)
+{
+    if (!feeds_cover(t->shard, t->conf))
+        return;
+    for (size_t i = 0; i < c->count; i++)
+        notes_add_message(&c->notes, t->conf, NULL, c->stored[i].seq, c->stored[0].seq,
+                          c->stored[i].time_wall, blob_view(c->stored[i].body));
+    c->op.notes = notes_stored(&c->notes);
+    c->op.note_count = c->notes.count;
+}
+
+static void note_change(struct topic *t, struct topic_commit *c, const struct blob *document)
+{
+    if (!feeds_cover(t->shard, t->conf))
+        return;
+    notes_add_change(&c->notes, t->conf, c->stored[0].seq, c->stored[0].time_wall,
+                     blob_view(t->document), blob_view(document));
+    c->op.notes = notes_stored(&c->notes);
+    c->op.note_count = c->notes.count;
+}
+
+/* The change from today's document to this one. */
+static struct topic_commit *commit_change(struct topic *t, struct blob *patch,
+                                          struct blob *document)
+{
+    bool checkpoint = patch && checkpoint_due(t, patch->len, document->len);
+    struct topic_commit *c =
+        commit_events(t, patch ? EVENT_PATCH : EVENT_SNAPSHOT, patch ? &patch : &document, 1);
+
+    note_change(t, c, document);
+    keep_document(c, document, checkpoint);
+    return c;
+}
+
+/* The document as a message of its own. The next is compared with it, also after a restart, and of
+ * messages the journal tells no document: so it goes beside it. */
+static struct topic_commit *commit_message(struct topic *t, struct blob *document)
+{
+    struct topic_commit *c = commit_events(t, EVENT_EVENT, &document, 1);
+
+    note_messages(t, c);
+    keep_document(c, document, true);
+    return c;
+}
+
+bool topic_find_change(const struct topic *t, const jval *value, size_t bytes,
+                       struct blob **ret_patch)
 {
     struct change change = {0};
 
-    CHECK(t->load == TOPIC_LOADED && !t->commit);
-    if (t->document) {
-        change_find(blob_view(t->document), value, text->len, &t->conf->change, &change);
-        if (change.equal)
-            return false;
-    }
-    struct blob *document = blob_of_buf(text);
-    commit_event(t, change.patch, document, done, arg);
+    if (!t->document)
+        return true;
+    if (t->conf->payload == PAYLOAD_EVENT)
+        return !change_is_none(blob_view(t->document), value, &t->conf->change);
+    change_find(blob_view(t->document), value, bytes, &t->conf->change, &change);
+    *ret_patch = change.patch;
+    return !change.equal;
+}
+
+bool topic_publish_document(struct topic *t, const jval *value, struct str text,
+                            topic_committed_f *done, void *arg)
+{
+    struct blob *patch = NULL;
+
+    if (!topic_find_change(t, value, text.n, &patch))
+        return false;
+    struct blob *document = blob_new(text.p, text.n);
+    struct topic_commit *c = t->conf->payload == PAYLOAD_EVENT ? commit_message(t, document)
+                                                               : commit_change(t, patch, document);
+    c->done = done;
+    c->arg = arg;
     blob_unref(document);
-    blob_unref(change.patch);
+    blob_unref(patch);
     return true;
+}
+
+void topic_publish_messages(struct topic *t, struct blob *const *bodies, size_t count,
+                            topic_committed_f *done, void *arg)
+{
+    struct topic_commit *c = commit_events(t, EVENT_EVENT, bodies, count);
+
+    note_messages(t, c);
+    c->done = done;
+    c->arg = arg;
 }
 
 void topic_forget_commit(struct topic *t, const void *arg)
@@ -245,10 +347,8 @@ void topic_forget_commit(struct topic *t, const void *arg)
 
 static void orphan(struct topic_commit *c)
 {
-    if (!c)
-        return;
-    c->topic = NULL;
-    c->done = NULL;
+    if (c)
+        c->topic = NULL;
 }
 
 void topic_orphan_commits(struct topic *t)
@@ -282,7 +382,7 @@ void topic_save_states(struct shard *sh)
         if (t->commit || t->saving)
             list_append(&later, &t->state_link);
         else
-            t->saving = commit_new(t);
+            t->saving = commit_new(t, 0);
     }
     list_splice(&sh->dirty_states, &later);
 }

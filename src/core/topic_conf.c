@@ -23,7 +23,7 @@ struct publisher_in {
 };
 
 struct subscriber_in {
-    int type;       /* place in subscriber_types; -1: none given */
+    int type;       /* enum subscriber_type; -1: none given */
     unsigned modes; /* MODE_BITs; 0: all that go with the payload type */
     int preferred;  /* enum mode; -1: none given */
 };
@@ -35,13 +35,10 @@ struct topic_in {
 };
 
 static const char *const payload_types[] = {"snapshot", "event", NULL};
-static const char *const publishers_later[] = {"http-post", "script", "feed-poller", "source-sdk",
-                                               NULL};
-static const char *const subscriber_types[] = {"sse", NULL};
-static const char *const subscribers_later[] = {"websocket", "webhook", "kafka", NULL};
+static const char *const publishers_later[] = {"script", "source-sdk", NULL};
 /* In the order of enum mode. */
-static const char *const mode_names[] = {"snapshot-only", "snapshot-patch", "event", NULL};
-static const char *const modes_later[] = {"changes", NULL};
+static const char *const mode_names[] = {"snapshot-only", "snapshot-patch", "event", "changes",
+                                         NULL};
 
 static void check_publisher_type(struct attr_ctx *c, const struct attr *row, const void *value);
 
@@ -85,20 +82,17 @@ static const struct attr subscriber_attrs[] = {
     {.name = "type",
      .kind = ATTR_ENUM,
      .at = offsetof(struct subscriber_in, type),
-     .names = subscriber_types,
-     .later = subscribers_later,
+     .names = subscriber_type_names,
      .help = "The way of delivery. Not needed where subscribers is a map by type."},
     {.name = "allowedSubscriptionModes",
      .kind = ATTR_NAME_LIST,
      .at = offsetof(struct subscriber_in, modes),
      .names = mode_names,
-     .later = modes_later,
      .help = "Modes that may be asked for; empty or absent: all that go with the payload type."},
     {.name = "defaultSubscriptionMode",
      .kind = ATTR_ENUM,
      .at = offsetof(struct subscriber_in, preferred),
      .names = mode_names,
-     .later = modes_later,
      .help = "The mode of who asks for none; without it snapshot-patch, or event for payload type "
              "event, where allowed."},
 };
@@ -150,14 +144,6 @@ static void check_publisher_type(struct attr_ctx *c, const struct attr *row, con
     (void)attr_check_name(c, names, publishers_later, str_of(*(char *const *)value), &place);
 }
 
-/* What no publisher of this version can do. */
-static void check_payload_type(struct faults *f, const struct publisher_in *in)
-{
-    if (in->payload.type == PAYLOAD_EVENT)
-        fault_add(f, "/publisher/payload/type", TITLE,
-                  "\"event\" is not offered by this version yet; offered: \"snapshot\"");
-}
-
 static void check_fixed(struct faults *f, const struct publisher_in *in,
                         const struct topic_conf *was)
 {
@@ -186,6 +172,7 @@ static void check_id(struct faults *f, const jval *root, const char *id)
 
 static void set_modes(struct attr_ctx *c, const struct subscriber_in *in, struct topic_conf *conf)
 {
+    struct topic_delivery *d = &conf->deliveries[in->type];
     unsigned possible = mode_allowed(conf->payload);
     unsigned wrong = in->modes & ~possible;
     enum mode preferred = mode_default(conf->payload);
@@ -193,12 +180,12 @@ static void set_modes(struct attr_ctx *c, const struct subscriber_in *in, struct
     if (wrong)
         attr_fault(c, "the mode \"%s\" does not go with the payload type \"%s\"",
                    mode_name((enum mode)__builtin_ctz(wrong)), payload_type_name(conf->payload));
-    conf->sse_modes = in->modes ? in->modes : possible;
-    if (!(conf->sse_modes & MODE_BIT(preferred)))
-        preferred = (enum mode)__builtin_ctz(conf->sse_modes);
+    d->modes = in->modes ? in->modes : possible;
+    if (!(d->modes & MODE_BIT(preferred)))
+        preferred = (enum mode)__builtin_ctz(d->modes);
     if (in->preferred >= 0) {
         preferred = (enum mode)in->preferred;
-        if (!(conf->sse_modes & MODE_BIT(preferred))) {
+        if (!(d->modes & MODE_BIT(preferred))) {
             size_t was = attr_enter(c, STR("defaultSubscriptionMode"));
 
             attr_fault(c, "the default mode \"%s\" is not among the allowed ones",
@@ -206,11 +193,10 @@ static void set_modes(struct attr_ctx *c, const struct subscriber_in *in, struct
             attr_leave(c, was);
         }
     }
-    conf->sse_default = preferred;
+    d->preferred = preferred;
 }
 
-static void parse_subscriber(struct attr_ctx *c, const jval *v, int type, struct topic_conf *conf,
-                             bool *seen)
+static void parse_subscriber(struct attr_ctx *c, const jval *v, int type, struct topic_conf *conf)
 {
     struct subscriber_in in = {.type = type, .preferred = -1};
     size_t before = c->faults->count;
@@ -223,36 +209,40 @@ static void parse_subscriber(struct attr_ctx *c, const jval *v, int type, struct
     if (c->faults->count > before)
         return;
     if (in.type < 0)
-        attr_fault(c, "\"type\" is required: expected \"sse\", found nothing");
+        attr_fault(c, "\"type\" is required: expected one of sse, websocket, webhook, kafka, found "
+                      "nothing");
     else if (type >= 0 && in.type != type)
         attr_fault(c, "expected the type that is its name here");
-    else if (*seen)
-        attr_fault(c, "the type \"%s\" is given twice", subscriber_types[in.type]);
+    else if (conf->deliveries[in.type].modes)
+        attr_fault(c, "the type \"%s\" is given twice", subscriber_type_names[in.type]);
     else
         set_modes(c, &in, conf);
-    *seen = true;
 }
 
 static void parse_subscribers(struct faults *f, const jval *list, struct topic_conf *conf)
 {
     struct jiter it = jiter_of(list);
     bool map = jv_type(list) == JT_OBJECT;
-    bool seen = false;
+    bool any = false;
     struct attr_ctx c;
 
-    conf->sse_modes = mode_allowed(conf->payload);
-    conf->sse_default = mode_default(conf->payload);
     attr_ctx_init(&c, f, TITLE, "/subscribers");
     while (list && jiter_next(&it)) {
         size_t was = map ? attr_enter(&c, it.name) : attr_enter_index(&c, it.index);
         size_t type = 0;
 
         if (!map)
-            parse_subscriber(&c, it.value, -1, conf, &seen);
-        else if (attr_check_name(&c, subscriber_types, subscribers_later, it.name, &type))
-            parse_subscriber(&c, it.value, (int)type, conf, &seen);
+            parse_subscriber(&c, it.value, -1, conf);
+        else if (attr_check_name(&c, subscriber_type_names, NULL, it.name, &type))
+            parse_subscriber(&c, it.value, (int)type, conf);
+        any = true;
         attr_leave(&c, was);
     }
+    if (!any)
+        conf->deliveries[SUBSCRIBER_SSE] = (struct topic_delivery){
+            mode_allowed(conf->payload),
+            mode_default(conf->payload),
+        };
     attr_ctx_done(&c);
 }
 
@@ -271,6 +261,8 @@ static void parse_config(struct faults *f, const jval *given, struct topic_conf 
         conf->processor->change(conf->config, &conf->change);
     if (conf->config && conf->processor->gate)
         conf->gate = conf->processor->gate(conf->config);
+    if (conf->config && conf->processor->share_key)
+        conf->share_key = conf->processor->share_key(conf->config);
 }
 
 /* ---- the stored text ---- */
@@ -329,6 +321,16 @@ static void set_id(struct topic_conf *conf, struct str id)
         conf->id[i] = (char)(id.p[i] >= 'A' && id.p[i] <= 'F' ? id.p[i] - 'A' + 'a' : id.p[i]);
 }
 
+/* Between messages of their own nothing can be compared. */
+static void check_payload(struct faults *f, const struct topic_conf *conf)
+{
+    if (conf->processor->events_only && conf->payload != PAYLOAD_EVENT)
+        fault_add(f, "/publisher/payload/type", TITLE,
+                  "what a %s publishes are messages of their own: expected \"%s\", found \"%s\"",
+                  conf->processor->type, payload_type_name(PAYLOAD_EVENT),
+                  payload_type_name(conf->payload));
+}
+
 /* conf has its id; fills in what root says. */
 static void parse_topic(struct topic_conf *conf, const jval *root, const struct topic_conf *was,
                         struct faults *f)
@@ -343,10 +345,12 @@ static void parse_topic(struct topic_conf *conf, const jval *root, const struct 
     conf->always_on = in.publisher.always_on;
     conf->payload = (enum payload_type)in.publisher.payload.type;
     conf->processor = in.publisher.type ? processor_find(str_of(in.publisher.type)) : NULL;
-    check_payload_type(f, &in.publisher);
     if (was)
         check_fixed(f, &in.publisher, was);
-    if (conf->processor)
+    else if (conf->processor)
+        check_payload(f, conf);
+    /* Of another publisher than the topic's, which was a fault, the config tells nothing. */
+    if (conf->processor && (!was || conf->processor == was->processor))
         parse_config(f, in.publisher.config, conf);
     parse_subscribers(f, in.subscribers, conf);
     attr_done(topic_attrs, topic_attr_count, &in);
@@ -439,8 +443,38 @@ void topic_conf_unref(const struct topic_conf *c)
     free(conf);
 }
 
+/* The config with defaults and secrets: what is shown, and what the masks in it stand for. */
+static struct jdoc *whole_config(const struct topic_conf *c)
+{
+    AUTO(jdoc_freep) struct jdoc *stored = NULL;
+    AUTO(jdoc_freep) struct jdoc *shown = NULL;
+    AUTO(buf_done) struct buf text = BUF_INIT;
+    AUTO(buf_wipe) struct buf whole = BUF_INIT;
+    struct jwriter w = jw_begin(&text), v = jw_begin(&whole);
+    struct jdoc *doc = NULL;
+
+    CHECK(jdoc_parse(blob_view(c->json), NULL, &stored, NULL) == E_OK);
+    const jval *config = jv_getz(jv_getz(jdoc_root(stored), "publisher"), "config");
+    attr_write(c->processor->attrs, c->processor->attr_count, config, &w);
+    CHECK(jw_end(&w) == E_OK);
+    CHECK(jdoc_parse(buf_view(&text), NULL, &shown, NULL) == E_OK);
+    attr_unmask(jdoc_root(shown), config, &v);
+    CHECK(jw_end(&v) == E_OK);
+    CHECK(jdoc_parse(buf_view(&whole), NULL, &doc, NULL) == E_OK);
+    return doc;
+}
+
+bool topic_conf_same_config(const struct topic_conf *a, const struct topic_conf *b)
+{
+    AUTO(jdoc_freep) struct jdoc *x = whole_config(a);
+    AUTO(jdoc_freep) struct jdoc *y = whole_config(b);
+
+    return a->processor == b->processor && jv_equal(jdoc_root(x), jdoc_root(y));
+}
+
 /* ---- showing and loading ---- */
 
+/* root NULL: without the config. */
 static void write_publisher(const struct topic_conf *c, const jval *root, struct jwriter *w)
 {
     const jval *config = jv_getz(jv_getz(root, "publisher"), "config");
@@ -448,8 +482,10 @@ static void write_publisher(const struct topic_conf *c, const jval *root, struct
     jw_object(w);
     jw_key(w, "type");
     jw_strz(w, c->processor->type);
-    jw_key(w, "config");
-    attr_write(c->processor->attrs, c->processor->attr_count, config, w);
+    if (root) {
+        jw_key(w, "config");
+        attr_write(c->processor->attrs, c->processor->attr_count, config, w);
+    }
     jw_key(w, "payload");
     jw_object(w);
     jw_key(w, "type");
@@ -460,23 +496,48 @@ static void write_publisher(const struct topic_conf *c, const jval *root, struct
     jw_object_end(w);
 }
 
-static void write_subscribers(const struct topic_conf *c, struct jwriter *w)
+static void write_delivery(enum subscriber_type type, const struct topic_delivery *d,
+                           struct jwriter *w)
 {
-    jw_array(w);
     jw_object(w);
     jw_key(w, "type");
-    jw_strz(w, "sse");
+    jw_strz(w, subscriber_type_names[type]);
     jw_key(w, "allowedSubscriptionModes");
     jw_array(w);
     for (unsigned m = 0; m < MODE_COUNT; m++) {
-        if (c->sse_modes & MODE_BIT(m))
+        if (d->modes & MODE_BIT(m))
             jw_strz(w, mode_name((enum mode)m));
     }
     jw_array_end(w);
     jw_key(w, "defaultSubscriptionMode");
-    jw_strz(w, mode_name(c->sse_default));
+    jw_strz(w, mode_name(d->preferred));
     jw_object_end(w);
+}
+
+static void write_subscribers(const struct topic_conf *c, struct jwriter *w)
+{
+    jw_array(w);
+    for (int type = 0; type < SUBSCRIBER_TYPES; type++) {
+        if (c->deliveries[type].modes)
+            write_delivery((enum subscriber_type)type, &c->deliveries[type], w);
+    }
     jw_array_end(w);
+}
+
+static void write_topic(const struct topic_conf *c, const jval *root, struct jwriter *w)
+{
+    jw_object(w);
+    jw_key(w, "id");
+    jw_strz(w, c->id);
+    jw_key(w, "name");
+    jw_strz(w, c->name);
+    jw_key(w, "publisher");
+    write_publisher(c, root, w);
+    jw_key(w, "subscribers");
+    write_subscribers(c, w);
+    write_time(w, "createTimestamp", c->created_wall);
+    write_time(w, "modifyTimestamp", c->modified_wall);
+    jw_object_end(w);
 }
 
 void topic_conf_write(const struct topic_conf *c, struct jwriter *w)
@@ -484,18 +545,12 @@ void topic_conf_write(const struct topic_conf *c, struct jwriter *w)
     AUTO(jdoc_freep) struct jdoc *doc = NULL;
 
     CHECK(jdoc_parse(blob_view(c->json), NULL, &doc, NULL) == E_OK);
-    jw_object(w);
-    jw_key(w, "id");
-    jw_strz(w, c->id);
-    jw_key(w, "name");
-    jw_strz(w, c->name);
-    jw_key(w, "publisher");
-    write_publisher(c, jdoc_root(doc), w);
-    jw_key(w, "subscribers");
-    write_subscribers(c, w);
-    write_time(w, "createTimestamp", c->created_wall);
-    write_time(w, "modifyTimestamp", c->modified_wall);
-    jw_object_end(w);
+    write_topic(c, jdoc_root(doc), w);
+}
+
+void topic_conf_write_plain(const struct topic_conf *c, struct jwriter *w)
+{
+    write_topic(c, NULL, w);
 }
 
 static int64_t stored_time(const jval *root, const char *name)

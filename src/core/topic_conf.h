@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/blob.h"
+#include "base/hash.h"
 #include "base/rand.h"
 #include "core/attr.h"
 #include "core/mode.h"
@@ -24,6 +25,12 @@ struct change_conf {
     const struct jomit *ignore; /* left out when payloads are compared; NULL: nothing */
 };
 
+/* What may be asked for of one way of delivery. */
+struct topic_delivery {
+    unsigned modes; /* MODE_BITs; 0: the topic is not delivered this way */
+    enum mode preferred;
+};
+
 struct topic_conf {
     atomic_uint refs;
     uint64_t num; /* of the store's record; 0 before it is stored */
@@ -38,8 +45,8 @@ struct topic_conf {
     bool always_on;
     struct change_conf change;
     const struct gate_conf *gate; /* of the config; NULL: every payload is published */
-    unsigned sse_modes;           /* MODE_BITs allowed */
-    enum mode sse_default;
+    struct hash128 share_key;     /* see struct processor */
+    struct topic_delivery deliveries[SUBSCRIBER_TYPES];
     struct blob *json; /* as stored: secrets in it, without num and rev */
 };
 
@@ -61,8 +68,12 @@ static inline void topic_conf_unrefp(struct topic_conf **c)
     topic_conf_unref(*c);
     *c = NULL;
 }
+/* Do the publishers' configs say the same, with defaults and secrets? */
+bool topic_conf_same_config(const struct topic_conf *a, const struct topic_conf *b);
 /* The topic as the API shows it (spec: Topic): defaults filled in, secrets masked. */
 void topic_conf_write(const struct topic_conf *c, struct jwriter *w);
+/* The same without publisher.config: what a search looks at, and cheap. */
+void topic_conf_write_plain(const struct topic_conf *c, struct jwriter *w);
 /* A conf from a record of the store. Errors: E_STORE_CORRUPT with the first fault. */
 MUST_USE enum err topic_conf_load(struct str id, struct str body, uint64_t num, uint64_t rev,
                                   struct topic_conf **ret, struct errinfo *ei);

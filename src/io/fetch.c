@@ -184,6 +184,8 @@ void fetch_resolved(struct fetch *f)
     f->fr->resolving--;
 }
 
+static void watch(struct fetch *f, int64_t at);
+
 static bool needs_resolver(const struct fetch_host *h)
 {
     return !h->literal && h->sockets <= h->running;
@@ -206,12 +208,16 @@ static void launch(struct fetch_host *h, struct fetch *f)
     }
     f->resolving = needs_resolver(h);
     fr->resolving += f->resolving;
-    f->opened = false;
+    f->opened = f->refused4 = f->refused6 = false;
     f->sent = 0;
     f->alive = loop_now(fr->loop);
     if (!f->started)
         f->started = f->alive;
     f->state = FETCH_RUNNING;
+    if (f->params.timeout_us) {
+        f->params.deadline = MIN(f->params.deadline, f->alive + f->params.timeout_us);
+        watch(f, f->params.deadline);
+    }
     h->running++;
     count_one(COUNT_fetch_requests);
     count_one(COUNT_fetch_inflight);
@@ -311,20 +317,27 @@ static void time_out(struct fetch *f, int64_t now)
     end(f);
 }
 
+/* Silence for so long ends f; 0: it does not. */
+static int64_t quiet_of(const struct fetch *f)
+{
+    return f->params.timeout_us ? 0 : f->fr->conf.low_speed_us;
+}
+
 /* When f has to be looked at again, or ends it. */
 static void check_deadline(struct fetch *f, int64_t now)
 {
     int64_t at = f->params.deadline;
+    int64_t quiet_us = quiet_of(f);
 
-    if (f->state == FETCH_RUNNING && now < at && f->fr->conf.low_speed_us > 0) {
+    if (f->state == FETCH_RUNNING && now < at && quiet_us > 0) {
         curl_off_t sent = 0;
         curl_easy_getinfo(f->x->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
         if (sent > f->sent)
             f->alive = now;
         f->sent = sent;
-        at = MIN(at, f->alive + f->fr->conf.low_speed_us);
-    } else if (now < at) {
-        at = MIN(at, now + MAX(f->fr->conf.low_speed_us, US_PER_S));
+        at = MIN(at, f->alive + quiet_us);
+    } else if (now < at && quiet_us > 0) {
+        at = MIN(at, now + MAX(quiet_us, US_PER_S));
     }
     if (now < at)
         heap_set(&f->fr->deadlines, &f->due, at);
@@ -365,7 +378,6 @@ struct fetch *fetch_start(struct fetcher *fr, struct fetch_target *t,
                           const struct fetch_params *params, fetch_done_f *done, void *arg)
 {
     struct fetch *f = fetch_alloc(fr);
-    int64_t quiet_us = fr->conf.low_speed_us > 0 ? fr->conf.low_speed_us : TIME_NEVER / 2;
 
     f->target = t;
     f->params = *params;
@@ -384,7 +396,9 @@ struct fetch *fetch_start(struct fetcher *fr, struct fetch_target *t,
         f->url = &f->own;
     }
     enqueue(f);
-    watch(f, MIN(params->deadline, loop_now(fr->loop) + quiet_us));
+    int64_t quiet_us = quiet_of(f);
+    watch(f,
+          MIN(params->deadline, loop_now(fr->loop) + (quiet_us > 0 ? quiet_us : TIME_NEVER / 2)));
     return f;
 }
 

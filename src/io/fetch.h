@@ -48,6 +48,23 @@ MUST_USE enum err fetch_target_header(struct fetch_target *t, struct str name, s
                                       struct errinfo *ei);
 /* scheme://host:port, lower case, port always there. */
 struct str fetch_target_origin(const struct fetch_target *t);
+/* The ith field that is sent with every request, "Name: value"; p NULL: there are no more. Borrowed
+ * until the next change. */
+struct str fetch_target_line(const struct fetch_target *t, size_t i);
+
+/* One request as it left; more than one of a fetch that was redirected. */
+struct fetch_hop {
+    char *url;
+    struct buf sent; /* request line and header fields, each with its CRLF; holds credentials */
+    int status;      /* of the answer that redirected it; 0: it is the last */
+};
+#define FETCH_HOPS_MAX 8
+struct fetch_hops {
+    struct fetch_hop items[FETCH_HOPS_MAX];
+    size_t count; /* further ones are not kept */
+};
+/* Overwrite and free what is in it; it may be used again. */
+void fetch_hops_clear(struct fetch_hops *h);
 
 struct fetch_params {
     const char *method;        /* NULL: GET */
@@ -58,12 +75,17 @@ struct fetch_params {
     const struct str *headers; /* more "Name: value" lines; they win over the target's */
     size_t header_count;
     int64_t deadline; /* monotonic µs; the transfer ends by then */
+    /* It ends so long after it left the queue, if not before; silence alone does not end it. 0: only
+     * the deadline, and silence. */
+    int64_t timeout_us;
     size_t max_bytes; /* of the body as sent; over it E_POLL_SIZE. 0: 64 MiB */
+    bool cut;         /* over it is no error: the body is cut there, the rest is not waited for */
     /* 0: a 3xx is given back as it is, as it always is for a method other than GET and HEAD. Other
      * origins than the target's get none of the fields above, and https never leads to http. */
     unsigned max_redirects;
     bool
         secret; /* the fetcher's own copies of the fields and of the answer are overwritten after */
+    struct fetch_hops *hops; /* gets what is sent, until the end; NULL: it is not kept */
 };
 
 /* ---- what came ---- */

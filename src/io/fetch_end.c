@@ -33,8 +33,9 @@ static const struct meaning meanings[] = {
     {CURLE_SSL_ENGINE_INITFAILED, E_POLL_TLS, "TLS cannot start"},
     {CURLE_SSL_CERTPROBLEM, E_POLL_TLS, "the server refused our certificate"},
     {CURLE_SSL_CIPHER, E_POLL_TLS, "no TLS cipher in common with the server"},
-    {CURLE_UNSUPPORTED_PROTOCOL, E_POLL_UNKNOWN, "the answer is not HTTP/1.1"},
-    {CURLE_WEIRD_SERVER_REPLY, E_POLL_UNKNOWN, "the answer is not valid HTTP"},
+    /* Versions of libcurl differ in which of the two bytes that are no HTTP at all lead to. */
+    {CURLE_UNSUPPORTED_PROTOCOL, E_POLL_UNKNOWN, "the answer is not valid HTTP/1.1"},
+    {CURLE_WEIRD_SERVER_REPLY, E_POLL_UNKNOWN, "the answer is not valid HTTP/1.1"},
     /* In practice this is a header line over libcurl's own limit of 100 KB. */
     {CURLE_OUT_OF_MEMORY, E_POLL_SIZE, "the response header is too large"},
 #if LIBCURL_VERSION_NUM >= 0x080600
@@ -67,7 +68,7 @@ void fetch_judge(struct fetch *f, CURLcode code)
 {
     long status = 0;
 
-    if (code) {
+    if (code && !f->x->cut) {
         /* What a callback of ours refused is already told. */
         f->err = f->info.err;
         if (f->err == E_POLL_EGRESS || f->err == E_POLL_TLS)
@@ -160,6 +161,7 @@ bool fetch_redirect(struct fetch *f)
         return false;
     }
     trace(fetch, "%s: %d to %s", f->url->peer, f->status, next.peer);
+    fetch_hop_redirected(f);
     /* They are validators of the URL that was asked: elsewhere the same tag may mean another text. */
     f->params.etag = f->params.last_modified = STR_NONE;
     fetch_url_done(&f->own);

@@ -1,7 +1,7 @@
 /*
  * What the files of the fetcher share: fetch.c (life, queues, deadlines, ends), fetch_multi.c
  * (multi handles, sockets, timers), fetch_xfer.c (easy handles and their callbacks),
- * fetch_target.c (URLs and header fields), fetch_end.c (what an end means, redirects).
+ * fetch_target.c (URLs, header fields), fetch_hop.c (what was sent), fetch_end.c (ends, redirects).
  *
  * Ownership: a fetcher owns shards, hosts, and the pool of transfers. A fetch borrows its target,
  * and from its launch to its end owns one transfer. A host lives while it has fetches or open
@@ -42,12 +42,14 @@ struct fetch_xfer {
     CURL *easy;
     struct fetch *f;
     struct buf body, head, lines;
+    unsigned opened; /* sockets, over its life */
     struct curl_slist *nodes;
     size_t node_cap;
-    bool head_whole;
+    bool head_whole, cut; /* cut: the body is longer, and that is fine */
     /* options in force that change from fetch to fetch */
     bool special; /* other than a GET without body */
     bool forbid_reuse;
+    bool verbose; /* libcurl tells what it sends: see on_debug() */
     long dns_s, connect_ms, buffer_bytes;
     char error[CURL_ERROR_SIZE];
 };
@@ -73,7 +75,8 @@ struct fetch {
     int64_t started, alive; /* left the queue; last byte either way */
     curl_off_t sent;
     bool resolving;
-    bool opened; /* an address was found that egress allows */
+    bool opened;             /* an address was found that egress allows */
+    bool refused4, refused6; /* info tells of an address of IPv4, of IPv6 that egress refuses */
     enum err err;
     int status;
     struct errinfo info;
@@ -121,7 +124,6 @@ void fetch_resolved(struct fetch *f);
 void fetch_host_drop(struct fetch_host *h);
 
 /* ---- fetch_xfer.c ---- */
-
 struct fetch_xfer *fetch_xfer_take(struct fetcher *fr);
 /* To the pool, or free. NULL is fine. */
 void fetch_xfer_give(struct fetcher *fr, struct fetch_xfer *x);
@@ -130,6 +132,11 @@ void fetch_xfer_free(struct fetch_xfer *x);
 void fetch_xfer_wipe(struct fetch_xfer *x);
 /* Set all options for x->f; E_INVALID for fields, E_LIMIT for too many. */
 MUST_USE enum err fetch_xfer_prepare(struct fetch_xfer *x);
+
+/* ---- fetch_hop.c: fills params.hops; without them these do nothing ---- */
+void fetch_hop_begin(struct fetch *f);
+void fetch_hop_sent(struct fetch *f, const char *p, size_t n);
+void fetch_hop_redirected(struct fetch *f);
 
 /* ---- fetch_end.c ---- */
 

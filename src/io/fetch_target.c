@@ -183,8 +183,10 @@ void fetch_lines_unref(struct fetch_lines *l)
 {
     if (!l || --l->refs > 0)
         return;
-    for (size_t i = 0; i < l->count; i++)
+    for (size_t i = 0; i < l->count; i++) {
+        explicit_bzero(l->nodes[i].data, strlen(l->nodes[i].data)); /* it may be a secret */
         free(l->nodes[i].data);
+    }
     free(l);
 }
 
@@ -270,7 +272,8 @@ enum err fetch_target_header(struct fetch_target *t, struct str name, struct str
     size_t size = name.n + value.n;
 
     for (size_t i = 0; i < t->lines->count; i++)
-        size += strlen(t->lines->nodes[i].data);
+        if (!str_case_eq(name, line_name(t->lines->nodes[i].data)))
+            size += strlen(t->lines->nodes[i].data);
     if (size > FETCH_LINES_MAX / 2)
         return err_set(ei, E_INVALID, "the header fields are over %zu bytes", FETCH_LINES_MAX / 2);
     if (is_ours(name))
@@ -291,6 +294,11 @@ enum err fetch_target_header(struct fetch_target *t, struct str name, struct str
 struct str fetch_target_origin(const struct fetch_target *t)
 {
     return str_of(t->url.origin);
+}
+
+struct str fetch_target_line(const struct fetch_target *t, size_t i)
+{
+    return i < t->lines->count ? str_of(t->lines->nodes[i].data) : STR_NONE;
 }
 
 /* ---- the lines of one request ---- */

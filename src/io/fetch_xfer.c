@@ -12,6 +12,7 @@
 #include "io/tls_trust.h"
 
 #define POOL_MAX 64
+#define OPENED_MAX 2U                       /* sockets opened by a handle that is used again */
 #define KEPT_BODY_BYTES ((size_t)128 << 10) /* larger body buffers leave the pool */
 #define DNS_CACHE_S 60L
 #define IDLE_CONNECTION_S 118L
@@ -37,6 +38,8 @@ static bool reserve_body(struct fetch_xfer *x)
     curl_easy_getinfo(x->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &told);
     if (told < 0)
         return true;
+    if ((uint64_t)told > max && x->f->params.cut)
+        return buf_reserve(&x->body, max) == E_OK;
     if ((uint64_t)told > max) {
         err_set(&x->f->info, E_POLL_SIZE,
                 "%s: the response has %lld bytes, more than the limit of %zu", x->f->url->peer,
@@ -57,6 +60,11 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
         return 0;
     if (buf_try_append(&x->body, p, n) == E_OK)
         return n;
+    if (f->params.cut) {
+        buf_append(&x->body, p, f->params.max_bytes - x->body.len);
+        x->cut = true;
+        return 0;
+    }
     err_set(&f->info, E_POLL_SIZE, "%s: the response is over the limit of %zu bytes", f->url->peer,
             f->params.max_bytes);
     return 0;
@@ -88,16 +96,52 @@ static size_t on_head(char *p, size_t size, size_t n, void *arg)
     return 0;
 }
 
+/* One refused address of each family is told, IPv4 first, so that the same name gives the same text
+ * every time: which of its addresses libcurl tries first is not promised. */
+static void tell_refused(struct fetch *f, int family, const struct errinfo *refusal)
+{
+    bool v6 = family == AF_INET6;
+    bool *told = v6 ? &f->refused6 : &f->refused4;
+    char text[2 * ERRINFO_TEXT + 2];
+
+    if (*told || (f->info.err && f->info.err != E_POLL_EGRESS))
+        return;
+    *told = true;
+    if (!f->info.err) {
+        f->info = *refusal;
+        return;
+    }
+    snprintf(text, sizeof text, "%s; %s", v6 ? f->info.text : refusal->text,
+             v6 ? refusal->text : f->info.text);
+    err_clear(&f->info);
+    err_set(&f->info, E_POLL_EGRESS, "%s", text);
+}
+
+/* What libcurl sends, as it sends it; asked for only where somebody wants to see it. */
+static int on_debug(CURL *easy, curl_infotype type, char *p, size_t n, void *arg)
+{
+    struct fetch_xfer *x = arg;
+
+    (void)easy;
+    if (type == CURLINFO_HEADER_OUT && x->f)
+        fetch_hop_sent(x->f, p, n);
+    return 0;
+}
+
 /* The one place where a connection is opened: after every resolution, before any packet. */
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
     struct fetch_xfer *x = arg;
     struct fetch *f = x->f;
+    struct errinfo refusal = ERRINFO_INIT;
 
     (void)purpose;
     fetch_resolved(f);
-    if (egress_check(f->fr->egress, &a->addr, f->opened ? NULL : &f->info))
+    if (egress_check(f->fr->egress, &a->addr, &refusal)) {
+        if (!f->opened)
+            tell_refused(f, a->family, &refusal);
         return CURL_SOCKET_BAD;
+    }
     int fd = socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
     if (fd < 0) {
         err_clear(&f->info);
@@ -106,6 +150,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
         return CURL_SOCKET_BAD;
     }
     f->opened = true;
+    x->opened++;
     err_clear(&f->info);
     count_one(COUNT_fetch_connections);
     fetch_sock_opened(f->fr, fd, f->host);
@@ -158,6 +203,8 @@ static void set_constants(struct fetch_xfer *x, struct fetcher *fr)
     SET(h, CURLOPT_WRITEDATA, x);
     SET(h, CURLOPT_HEADERFUNCTION, on_head);
     SET(h, CURLOPT_HEADERDATA, x);
+    SET(h, CURLOPT_DEBUGFUNCTION, on_debug);
+    SET(h, CURLOPT_DEBUGDATA, x);
     SET(h, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     SET(h, CURLOPT_OPENSOCKETDATA, x);
     SET(h, CURLOPT_CLOSESOCKETFUNCTION, fetch_on_close_socket);
@@ -215,14 +262,24 @@ struct fetch_xfer *fetch_xfer_take(struct fetcher *fr)
     return LIST_ITEM(n, struct fetch_xfer, link);
 }
 
+/* Handles of libcurl age. When a kept connection turns out to be dead it tries again on another, but
+ * only five times in the life of a handle instead of five times for each request; what was opened
+ * may have been such a second try. And 8.14 keeps a name that it could not resolve, and loses it
+ * when the handle has to resolve the next one. */
+static bool is_spent(const struct fetch_xfer *x)
+{
+    return x->opened > OPENED_MAX || (x->f && x->f->err == E_POLL_HOST);
+}
+
 void fetch_xfer_give(struct fetcher *fr, struct fetch_xfer *x)
 {
     if (!x)
         return;
+    bool spent = is_spent(x);
     if (x->f && x->f->params.secret)
         fetch_xfer_wipe(x);
     x->f = NULL;
-    if (fr->pool_count >= POOL_MAX) {
+    if (spent || fr->pool_count >= POOL_MAX) {
         fetch_xfer_free(x);
         return;
     }
@@ -284,6 +341,13 @@ static void set_connection(struct fetch_xfer *x, const struct fetch *f)
     x->forbid_reuse = full;
 }
 
+static void set_verbose(struct fetch_xfer *x, bool verbose)
+{
+    if (verbose != x->verbose)
+        SET(x->easy, CURLOPT_VERBOSE, verbose ? 1L : 0L);
+    x->verbose = verbose;
+}
+
 static bool is_method(const char *m)
 {
     size_t n = m ? strspn(m, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-") : 1;
@@ -300,6 +364,7 @@ enum err fetch_xfer_prepare(struct fetch_xfer *x)
     buf_clear(&x->head);
     x->body.max = f->params.max_bytes;
     x->head_whole = false;
+    x->cut = false;
     x->error[0] = '\0';
     if (!is_method(f->params.method))
         return err_set(&f->info, E_INVALID, "the request method is not valid");
@@ -308,6 +373,8 @@ enum err fetch_xfer_prepare(struct fetch_xfer *x)
         return e;
     set_method(x, &f->params);
     set_connection(x, f);
+    set_verbose(x, f->params.hops != NULL);
+    fetch_hop_begin(f);
     SET(x->easy, CURLOPT_HTTPHEADER, lines);
     SET(x->easy, CURLOPT_CURLU, f->url->u);
     return E_OK;

@@ -64,6 +64,7 @@ static void exchange_reset(struct http_exchange *x)
     trim(&x->out);
     blob_unrefp(&x->blob);
     x->sent = 0;
+    x->coding = HTTP_CODING_NONE;
     x->closes = false;
 }
 
@@ -446,6 +447,8 @@ static void on_end(struct stream *stream, enum err why)
         http_conn_abort(c);
     else if (c->state == HTTP_CONN_LINGERING)
         http_conn_close(c);
+    else if (c->state == HTTP_CONN_HANDLING && c->x->req.needs_client)
+        http_conn_abort(c);
     else
         settle(c);
 }

@@ -48,6 +48,7 @@ struct http_exchange {
     struct buf out;             /* head of the answer, and body if it was copied */
     struct blob *blob;          /* or the body itself */
     size_t sent;                /* of both */
+    enum http_coding coding;    /* of the answer */
     bool closes;                /* the connection ends with this answer */
     struct http_exchange *next; /* in server->pool */
 };
@@ -99,6 +100,14 @@ void http_conn_stalled(struct http_conn *c);
 void http_conn_vanish(struct http_conn *c);
 void http_conn_drain(struct http_conn *c);
 void http_exchange_free(struct http_exchange *x);
+
+/* ---- http_coding.c ---- */
+
+/* For an answer with a body of so many bytes; of 304, the body that 200 would have. */
+enum http_coding http_coding_of(struct http_request *r, int status, const struct http_field *fields,
+                                size_t body_n);
+/* Does an Accept-Encoding field value (p NULL: none) prefer gzip to nothing? Pure. */
+bool http_accepts_gzip(struct str field);
 
 /* ---- http_respond.c ---- */
 

@@ -3,6 +3,7 @@
  */
 #include "base/count.h"
 #include "base/trace.h"
+#include "io/gzip.h"
 #include "io/http_conn.h"
 
 static const struct {
@@ -90,8 +91,37 @@ static void put_date(struct buf *b, struct http_server *s)
     buf_puts(b, "\r\n");
 }
 
-static void put_head(struct buf *b, struct http_server *s, int status,
-                     const struct http_field *fields)
+/* A strong tag is of one form of the answer only (RFC 9110 §8.8.3): "x" becomes "x-gzip". */
+static void put_coded_etag(struct buf *b, struct str tag)
+{
+    put_value(b, str_make(tag.p, tag.n - 1));
+    buf_puts(b, HTTP_GZIP_TAG "\"");
+}
+
+/* What 304 has no body to say of is left out (RFC 9110 §15.4.5). */
+static void put_fields(struct buf *b, int status, const struct http_field *fields,
+                       enum http_coding coding)
+{
+    for (; fields && fields->name; fields++) {
+        struct str value = fields->value;
+
+        if (status == 304 && str_case_eqz(str_of(fields->name), "Content-Type"))
+            continue;
+        bool coded = coding == HTTP_CODING_GZIP && str_ends(value, STR("\"")) &&
+                     str_case_eqz(str_of(fields->name), "ETag");
+
+        buf_puts(b, fields->name);
+        buf_puts(b, ": ");
+        if (coded)
+            put_coded_etag(b, value);
+        else
+            put_value(b, value);
+        buf_puts(b, "\r\n");
+    }
+}
+
+static void put_head(struct buf *b, struct http_server *s, const struct http_exchange *x,
+                     int status, const struct http_field *fields)
 {
     buf_puts(b, "HTTP/1.1 ");
     buf_u64(b, (uint64_t)status);
@@ -99,12 +129,8 @@ static void put_head(struct buf *b, struct http_server *s, int status,
     buf_puts(b, http_status_text(status));
     buf_puts(b, "\r\n");
     put_date(b, s);
-    for (; fields && fields->name; fields++) {
-        buf_puts(b, fields->name);
-        buf_puts(b, ": ");
-        put_value(b, fields->value);
-        buf_puts(b, "\r\n");
-    }
+    put_fields(b, status, fields, x->coding);
+    put_fields(b, status, x->req.always, HTTP_CODING_NONE);
 }
 
 static bool is_bodyless(int status)
@@ -124,7 +150,11 @@ static void put_answer_head(struct http_exchange *x, int status, const struct ht
                             size_t body_n)
 {
     struct buf *b = &x->out;
-    put_head(b, x->conn->server, status, fields);
+    put_head(b, x->conn->server, x, status, fields);
+    if (x->coding != HTTP_CODING_NONE)
+        buf_puts(b, "Vary: Accept-Encoding\r\n");
+    if (x->coding == HTTP_CODING_GZIP && !is_bodyless(status))
+        buf_puts(b, "Content-Encoding: gzip\r\n");
     if (!is_bodyless(status)) {
         buf_puts(b, "Content-Length: ");
         buf_u64(b, body_n);
@@ -219,6 +249,7 @@ void http_respond(struct http_request *r, int status, const struct http_field *f
 {
     struct http_exchange *x = CONTAINER_OF(r, struct http_exchange, req);
     struct http_conn *c = x->conn;
+    AUTO(buf_done) struct buf coded = BUF_INIT;
     if (!c->server) {
         forget_orphan(c);
         return;
@@ -228,6 +259,11 @@ void http_respond(struct http_request *r, int status, const struct http_field *f
     x->closes = decide_end(x);
     if (status == 205)
         body = STR_NONE;
+    x->coding = http_coding_of(r, status, fields, body.n);
+    if (x->coding == HTTP_CODING_GZIP && !is_bodyless(status)) {
+        gzip_body(body, &coded);
+        body = buf_view(&coded);
+    }
     put_answer_head(x, status, fields, body.n);
     write_copied(c, is_bodyless(status) || r->method == HTTP_HEAD_ ? STR_NONE : body);
 }
@@ -237,6 +273,10 @@ void http_respond_blob(struct http_request *r, int status, const struct http_fie
 {
     struct http_exchange *x = CONTAINER_OF(r, struct http_exchange, req);
     struct http_conn *c = x->conn;
+    if (http_coding_of(r, status, fields, body ? body->len : 0) != HTTP_CODING_NONE) {
+        http_respond(r, status, fields, blob_view(body));
+        return;
+    }
     if (!c->server) {
         forget_orphan(c);
         return;
@@ -286,7 +326,7 @@ enum err http_takeover(struct http_request *r, int status, const struct http_fie
     }
     count_answer(x, status);
     AUTO(buf_done) struct buf out = BUF_INIT;
-    put_head(&out, c->server, status, fields);
+    put_head(&out, c->server, x, status, fields);
     buf_puts(&out, status == 101 ? "Connection: Upgrade\r\n\r\n" : "Connection: close\r\n\r\n");
     struct iovec v = {out.p, out.len};
     ssize_t n = stream_writev(&c->stream, &v, 1);

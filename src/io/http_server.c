@@ -99,6 +99,21 @@ struct str http_header(const struct http_request *r, const char *name)
     return http_header_nth(r, name, 0);
 }
 
+struct str http_header_list(struct http_request *r, const char *name)
+{
+    AUTO(buf_done) struct buf all = BUF_INIT;
+    struct str value, first = http_header(r, name);
+
+    if (!http_header_nth(r, name, 1).p)
+        return first;
+    for (size_t n = 0; (value = http_header_nth(r, name, n)).p; n++) {
+        if (n > 0)
+            buf_puts(&all, ", ");
+        buf_str(&all, value);
+    }
+    return str_make(arena_strdup(&r->arena, buf_view(&all)), all.len);
+}
+
 struct loop *http_loop(const struct http_request *r)
 {
     const struct http_exchange *x = CONTAINER_OF(r, const struct http_exchange, req);

@@ -88,15 +88,22 @@ struct http_request {
      * the request stays until it is answered, into the void. */
     void (*on_abort)(struct http_request *r);
     void *user;
+    const struct http_field *always; /* set by the handler: further fields of any answer, or NULL */
+    bool needs_client; /* set with on_abort: who closed his sending side counts as gone, too */
 };
 
-/* Value of a header field, the first of that name; STR_NONE if absent. Names: any case. */
+/* Value of a header field, the first of that name, the nth (from 0), or all as one list (RFC 9110
+ * §5.3); STR_NONE if absent. Names: any case. The request's memory. */
 struct str http_header(const struct http_request *r, const char *name);
-/* The nth (from 0) of that name. */
 struct str http_header_nth(const struct http_request *r, const char *name, size_t n);
+struct str http_header_list(struct http_request *r, const char *name);
 /* Decoded value of a query parameter (form encoding), the nth of that name; false if absent or
  * wrongly encoded (a NUL is). The memory is the request's. */
 bool http_query(struct http_request *r, const char *name, size_t n, struct str *ret);
+/* Is there an nth parameter of that name, rightly encoded or not? */
+bool http_query_given(struct http_request *r, const char *name, size_t n);
+/* The query as sent, without the parameters of these names (NULL at the end). The request's memory. */
+struct str http_query_without(struct http_request *r, const char *const *names);
 struct loop *http_loop(const struct http_request *r);
 const char *http_method_name(enum http_method m);
 
@@ -107,9 +114,22 @@ struct http_field {
     struct str value;
 };
 
+/* How the body of an answer is sent (RFC 9110 §8.4). */
+enum http_coding {
+    HTTP_CODING_NONE,  /* plain, whatever the client accepts */
+    HTTP_CODING_PLAIN, /* plain, as the client prefers it */
+    HTTP_CODING_GZIP,
+    HTTP_CODING_DEFLATE, /* only of channels */
+};
+
+/* How a channel's bytes are sent to a client with this Accept-Encoding (p NULL: none): the coding that
+ * it weighs most, of those of equal weight gzip, then deflate; plain where nothing fits. Pure. */
+enum http_coding http_stream_coding(struct str field);
+
 /* Answer with a copy of body. fields may be NULL; Date, Content-Length and Connection are added.
  * Control characters in values become blanks. HEAD, 204 and 304 send no body. The request is gone
- * after the call. */
+ * after the call. A body of 1 KiB to 1 MiB is compressed for clients that accept gzip: an ETag "x"
+ * then becomes "x-gzip" (RFC 9110 §8.8.3.3). A 304 is given the body of the 200, to have its fields. */
 void http_respond(struct http_request *r, int status, const struct http_field *fields,
                   struct str body);
 /* The same without a copy: takes a reference of its own. body may be NULL. */
@@ -125,5 +145,6 @@ MUST_USE enum err http_takeover(struct http_request *r, int status, const struct
                                 struct stream *s, const struct stream_events *events,
                                 struct buf *ret_rest);
 const char *http_status_text(int status);
+#define HTTP_GZIP_TAG "-gzip" /* what the ETag of a compressed answer ends in, before the quote */
 
 #endif

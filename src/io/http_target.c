@@ -125,18 +125,53 @@ static bool decode_form(struct http_request *r, struct str raw, struct str *ret)
     return true;
 }
 
-bool http_query(struct http_request *r, const char *name, size_t n, struct str *ret)
+/* Is this the encoded form of the name? */
+static bool is_name(struct http_request *r, struct str key, const char *name)
+{
+    bool plain = str_find(key, '%') == key.n && str_find(key, '+') == key.n;
+    return (plain || decode_form(r, key, &key)) && str_eqz(key, name);
+}
+
+/* The value as sent; p NULL: there is no such parameter. */
+static struct str find_value(struct http_request *r, const char *name, size_t n)
 {
     struct str rest = r->query;
     while (rest.p) {
         struct str value = str_split(&rest, '&');
         struct str key = str_split(&value, '=');
-        struct str text = key;
-        bool plain = str_find(key, '%') == key.n && str_find(key, '+') == key.n;
-        if (!plain && !decode_form(r, key, &text))
-            continue;
-        if (str_eqz(text, name) && n-- == 0)
-            return decode_form(r, value.p ? value : STR(""), ret);
+        if (is_name(r, key, name) && n-- == 0)
+            return value.p ? value : STR("");
     }
-    return false;
+    return STR_NONE;
+}
+
+bool http_query(struct http_request *r, const char *name, size_t n, struct str *ret)
+{
+    struct str value = find_value(r, name, n);
+    return value.p && decode_form(r, value, ret);
+}
+
+bool http_query_given(struct http_request *r, const char *name, size_t n)
+{
+    return find_value(r, name, n).p;
+}
+
+struct str http_query_without(struct http_request *r, const char *const *names)
+{
+    struct str rest = r->query;
+    AUTO(buf_done) struct buf b = BUF_INIT;
+    while (rest.p) {
+        struct str pair = str_split(&rest, '&');
+        struct str key = pair;
+        bool leave_out = pair.n == 0;
+        key = str_split(&key, '=');
+        for (size_t i = 0; names[i] && !leave_out; i++)
+            leave_out = is_name(r, key, names[i]);
+        if (leave_out)
+            continue;
+        if (b.len > 0)
+            buf_putc(&b, '&');
+        buf_str(&b, pair);
+    }
+    return str_make(arena_strdup(&r->arena, buf_view(&b)), b.len);
 }

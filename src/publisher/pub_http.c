@@ -10,6 +10,7 @@
 
 #include "publisher/http_page.h"
 #include "publisher/http_run.h"
+#include "publisher/http_share.h"
 
 void http_known_done(struct http_known *k)
 {
@@ -155,34 +156,17 @@ static uint64_t config_key(const struct http_conf *conf)
     uint64_t key = hash64(conf->url, strlen(conf->url));
 
     key = add_key(key, conf->payload_pointer);
-    for (size_t i = 0; i < conf->headers.count; i++) {
-        key = add_key(key, conf->headers.items[i].name);
-        key = add_key(key + 1, conf->headers.items[i].value);
+    for (size_t i = 0; i < conf->fields.headers.count; i++) {
+        key = add_key(key, conf->fields.headers.items[i].name);
+        key = add_key(key + 1, conf->fields.headers.items[i].value);
     }
     for (size_t i = 0; i < conf->ignore.count; i++)
         key = add_key(key, conf->ignore.items[i]);
     if (http_conf_gate(conf))
         key = add_gate_key(key, &conf->gate);
-    key = add_key(key + (uint64_t)conf->auth.type, conf->auth.client_id);
-    key = add_key(key, conf->auth.username);
+    key = add_key(key + (uint64_t)conf->fields.auth.type, conf->fields.auth.client_id);
+    key = add_key(key, conf->fields.auth.username);
     return conf->pagination.mode == HTTP_PAGE_NONE ? key : add_page_key(key, &conf->pagination);
-}
-
-static enum err set_fields(struct fetch_target *target, const struct http_conf *conf,
-                           struct errinfo *ei)
-{
-    AUTO(buf_done) struct buf value = BUF_INIT;
-    enum err err = E_OK;
-
-    for (size_t i = 0; err == E_OK && i < conf->headers.count; i++) {
-        const struct attr_pair *h = &conf->headers.items[i];
-        err = fetch_target_header(target, str_of(h->name), str_of(h->value), ei);
-    }
-    http_auth_value(&conf->auth, &value);
-    if (err == E_OK && value.len > 0)
-        err = fetch_target_header(target, STR("Authorization"), buf_view(&value), ei);
-    buf_wipe(&value);
-    return err;
 }
 
 static void *start(struct topic *t)
@@ -192,7 +176,7 @@ static void *start(struct topic *t)
 
     s->config_key = config_key(conf);
     s->target = fetch_target_new(str_of(conf->url), &s->info);
-    if (s->target && set_fields(s->target, conf, &s->info) != E_OK)
+    if (s->target && http_fields_set(s->target, &conf->fields, &s->info) != E_OK)
         fetch_target_free(TAKE(s->target));
     return s;
 }
@@ -204,6 +188,7 @@ static void stop(void *state)
     fetch_target_free(s->target);
     http_known_done(&s->kept);
     http_known_done(&s->learnt);
+    page_memo_done(&s->memo);
     free(s);
 }
 
@@ -215,17 +200,18 @@ static enum err begin_pages(struct request *r, struct str url, struct errinfo *e
     struct http_run *run = r->step;
 
     run->pages = arena_alloc(&r->arena, sizeof *run->pages);
+    run->pages->kept_end = &run->pages->kept;
     page_guard_init(&run->pages->guard, (size_t)conf->pagination.max_pages);
     page_merge_init(&run->pages->merge, str_of(conf->payload_pointer),
                     str_of(conf->pagination.next.pointer),
                     (size_t)r->topic->shard->engine->conf->payload_max_bytes);
-    enum err err = http_page_first(&conf->pagination, url, &run->url, ei);
+    enum err err = http_page_first(&conf->pagination, url, &run->call.url, ei);
     if (err != E_OK)
         return err;
-    return page_guard_enter(&run->pages->guard, buf_view(&run->url), ei);
+    return page_guard_enter(&run->pages->guard, buf_view(&run->call.url), ei);
 }
 
-/* Where the topic's URL is not what is asked for, run->url gets what is. */
+/* Where the topic's URL is not what is asked for, run->call.url gets what is. */
 static enum err make_url(struct request *r, struct errinfo *ei)
 {
     const struct http_conf *conf = r->conf->config;
@@ -243,7 +229,7 @@ static enum err make_url(struct request *r, struct errinfo *ei)
     if (conf->pagination.mode != HTTP_PAGE_NONE)
         return begin_pages(r, url, ei);
     if (conf->params.count > 0)
-        buf_str(&run->url, url);
+        buf_str(&run->call.url, url);
     return E_OK;
 }
 
@@ -252,28 +238,44 @@ static void setup(struct request *r)
     struct http_state *s = r->topic->poller.state;
     struct http_run *run = arena_alloc(&r->arena, sizeof *run);
     const struct http_known *known = &s->kept;
+    const struct http_conf *conf = r->conf->config;
     struct errinfo ei = ERRINFO_INIT;
 
     run->state = s;
     r->step = run;
-    http_exchange_init(r);
+    http_exchange_init(&run->call, r);
+    run->call.target = s->target;
+    run->call.retries = &conf->retries;
+    run->call.part = "page";
+    run->call.send = http_share_wanted(r) ? http_share_send : NULL;
     if (!s->target) {
         request_end(r, EXIT_ERROR, E_POLL_CONFIG, &s->info);
         return;
     }
     enum err err = make_url(r, &ei);
+    if (err == E_OK)
+        err = http_fields_renew(s->target, &conf->fields, r->topic->shard->engine->conf,
+                                &run->call.client, &ei);
     if (err != E_OK) {
         request_end(r, EXIT_ERROR, err, &ei);
         return;
     }
-    run->request_key =
-        run->url.len ? hash64_seed(run->url.p, run->url.len, s->config_key) : s->config_key;
+    run->request_key = run->call.url.len
+                           ? hash64_seed(run->call.url.p, run->call.url.len, s->config_key)
+                           : s->config_key;
     /* An answer "not modified" is of use only where the document it speaks of is still there, and
      * the first page alone does not speak of the others. */
-    run->conditional = !run->pages && r->topic->document && known->has_hash &&
-                       known->request_key == run->request_key &&
-                       (known->etag || known->last_modified);
+    if (!run->pages && r->topic->document && known->has_hash &&
+        known->request_key == run->request_key) {
+        run->call.etag = str_of(known->etag);
+        run->call.last_modified = str_of(known->last_modified);
+    }
     request_step_done(r);
+}
+
+static void send_first(struct request *r)
+{
+    http_exchange_send(&((struct http_run *)r->step)->call);
 }
 
 static void finish(struct request *r)
@@ -282,8 +284,8 @@ static void finish(struct request *r)
 
     if (!run)
         return;
-    http_exchange_stop(r);
-    buf_done(&run->url);
+    fetch_share_cancel(TAKE(run->ask));
+    http_exchange_stop(&run->call);
     if (run->pages) {
         page_guard_done(&run->pages->guard);
         page_merge_done(&run->pages->merge);
@@ -294,7 +296,7 @@ static void finish(struct request *r)
 
 static int64_t deadline(const void *config)
 {
-    return MAX(http_conf_period(config), conf_current()->poll_deadline_us);
+    return http_deadline(http_conf_period(config));
 }
 
 const struct processor pub_http = {
@@ -306,6 +308,7 @@ const struct processor pub_http = {
     .config_free = http_conf_free,
     .change = http_conf_change,
     .gate = http_conf_gate,
+    .share_key = http_share_key,
     .period = http_conf_period,
     .deadline = deadline,
     .start = start,
@@ -314,7 +317,7 @@ const struct processor pub_http = {
     .restore = restore,
     .settle = settle,
     .setup = setup,
-    .request = http_exchange_send,
+    .request = send_first,
     .response = http_cycle_response,
     .finish = finish,
 };

@@ -8,117 +8,6 @@
 
 #define TITLE "Validation error: Publisher config"
 
-/* ---- header fields ---- */
-
-static bool ends_in_word(struct str name, const char *word)
-{
-    struct str w = str_of(word);
-
-    if (name.n < w.n || !str_case_eq(str_drop(name, name.n - w.n), w))
-        return false;
-    return name.n == w.n || strchr("-_", name.p[name.n - w.n - 1]);
-}
-
-bool http_conf_is_secret_header(struct str name)
-{
-    static const char *const words[] = {"authorization", "cookie", "key", "token", "secret"};
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (ends_in_word(name, words[i]))
-            return true;
-    }
-    return false;
-}
-
-/* RFC 9110 §5.6.2 */
-static bool is_token(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-
-        if (c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c))
-            return false;
-    }
-    return s.n > 0;
-}
-
-/* RFC 9110 §5.5: no control characters but the tab. */
-static bool is_field_value(struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-
-        if ((c < ' ' && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
-/* Fields that say where a request goes, where it ends and how its answer is cached: the poller and
- * the HTTP client set them, and two opinions on them would make requests ambiguous. */
-static bool is_managed(struct str name)
-{
-    static const char *const managed[] = {
-        "connection",    "content-length",    "expect",
-        "host",          "if-match",          "if-modified-since",
-        "if-none-match", "if-range",          "if-unmodified-since",
-        "keep-alive",    "proxy-connection",  "te",
-        "trailer",       "transfer-encoding", "upgrade",
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(managed); i++) {
-        if (str_case_eqz(name, managed[i]))
-            return true;
-    }
-    return false;
-}
-
-static const char *find_twin(const struct attr_map *map, size_t i)
-{
-    for (size_t k = 0; k < i; k++) {
-        if (str_case_eqz(str_of(map->items[i].name), map->items[k].name))
-            return map->items[k].name;
-    }
-    return NULL;
-}
-
-static void check_header(struct attr_ctx *c, const struct attr_map *map, size_t i)
-{
-    struct str name = str_of(map->items[i].name);
-    const char *twin = find_twin(map, i);
-
-    if (!is_token(name))
-        attr_fault(c, "expected the name of an HTTP header field (letters, digits and "
-                      "!#$%%&'*+-.^_`|~), found another character or nothing");
-    else if (is_managed(name))
-        attr_fault(c, "this header field is set by the poller itself: leave it out");
-    else if (twin)
-        attr_fault(c,
-                   "the header field is given twice, here and as \"%s\": names are the same "
-                   "whatever their case",
-                   twin);
-    if (!is_field_value(str_of(map->items[i].value)))
-        attr_fault(c, "expected a value without control characters or line breaks");
-}
-
-static void check_headers(struct attr_ctx *c, const struct attr *row, const void *value)
-{
-    const struct attr_map *map = value;
-    size_t bytes = 0;
-
-    (void)row;
-    for (size_t i = 0; i < map->count; i++) {
-        size_t was = attr_enter(c, str_of(map->items[i].name));
-
-        check_header(c, map, i);
-        attr_leave(c, was);
-        bytes += strlen(map->items[i].name) + strlen(map->items[i].value);
-    }
-    if (bytes > LIMIT_HEADERS_BYTES)
-        attr_fault(c, "expected at most %d bytes of names and values, found %zu",
-                   LIMIT_HEADERS_BYTES, bytes);
-}
-
 /* ---- other attributes ---- */
 
 static void check_array_key(struct attr_ctx *c, const struct attr *row, const void *value)
@@ -147,12 +36,6 @@ static void check_ignore(struct attr_ctx *c, const struct attr *row, const void 
     }
 }
 
-static void period_range(double *ret_min, double *ret_max)
-{
-    *ret_min = (double)conf_current()->poll_min_period_us;
-    *ret_max = (double)conf_current()->poll_max_period_us;
-}
-
 #define ROW(kind_, member_, name_, ...)                                                            \
     {                                                                                              \
         .name = name_, .kind = ATTR_##kind_, .at = offsetof(struct http_conf, member_),            \
@@ -165,27 +48,17 @@ static void period_range(double *ret_min, double *ret_max)
 
 const struct attr http_conf_attrs[HTTP_CONF_ATTRS] = {
     ROW(URL, url, "url", .flags = ATTR_REQUIRED, .help = "The URL to request."),
-    ROW(DURATION, polling_period_us, "pollingPeriod", .preset = "PT5S", .range = period_range,
+    ROW(DURATION, polling_period_us, "pollingPeriod", .preset = "PT5S", .range = http_period_range,
         .help = "How often the URL is requested. The operator may set other bounds than PT0.5S and "
                 "PT1H."),
     ROW(POINTER, payload_pointer, "payloadPointer",
         .help = "The part of the answer that becomes the payload; without it, the whole."),
-    ROW(STRING_MAP, headers, "headers", .max = LIMIT_HEADERS, .check = check_headers,
-        .is_secret = http_conf_is_secret_header,
+    ROW(STRING_MAP, fields.headers, "headers", .flags = ATTR_REFERENCE, .max = LIMIT_HEADERS,
+        .check = http_fields_check_headers, .is_secret = http_field_is_secret,
         .help =
             "HTTP header fields sent with each request. In a PATCH, null removes one. Values of "
             "Authorization, Cookie and names that end in -key, -token or -secret are not shown."),
-    ROW(INT_LIST, retry_on_http_codes, "retryOnHttpCodes", .preset = "500,503,504", .min = 100,
-        .max = 599, .help = "HTTP statuses that are retried; any other fails at once."),
-    ROW(INT, retry_max_attempts, "retryMaxAttempts", .preset = "3", .max = LIMIT_RETRIES,
-        .help = "Retries after the first attempt."),
-    ROW(DURATION, retry_initial_us, "retryBackOffInitialDuration", .preset = "PT1S",
-        .max = 10 * US_PER_S, .help = "Time until the first retry; it doubles with each."),
-    ROW(DURATION, retry_max_us, "retryBackOffMaxDuration", .preset = "PT10S", .max = 60 * US_PER_S,
-        .help = "The longest time between two attempts."),
-    ROW(NUMBER, retry_factor, "retryBackOffFactor", .preset = "0.5", .max = 1,
-        .help = "Jitter: the share by which the time until a retry is spread at random, to both "
-                "sides."),
+    HTTP_RETRY_ROWS(struct http_conf, retries),
     ROW(STRING, array_key, "arrayKey", .flags = ATTR_BEYOND, .min = 1, .max = LIMIT_TOPIC_NAME,
         .check = check_array_key,
         .help = "Member name or JSON pointer that identifies the elements of arrays of objects, so "
@@ -202,7 +75,7 @@ const struct attr http_conf_attrs[HTTP_CONF_ATTRS] = {
                 "and subscribers get an error."),
     ROW(JSON, params_json, "computedQueryParameters",
         .help = "Query parameters that are computed from the time of the last success, by name."),
-    ROW(OBJECT, auth, "authorization", .rows = http_auth_attrs, .row_count = HTTP_AUTH_ATTRS,
+    ROW(OBJECT, fields.auth, "authorization", .rows = http_auth_attrs, .row_count = HTTP_AUTH_ATTRS,
         .help = "How requests are authorized. Only the origin of url gets what is made of it."),
     ROW(OBJECT, pagination, "pagination", .rows = http_page_attrs, .row_count = HTTP_PAGE_ATTRS,
         .help = "How the pages of an answer are found. All are fetched and merged."),
@@ -240,12 +113,10 @@ static void parse_nested(struct attr_ctx *c, const jval *config, struct http_con
     http_params_parse(c, conf->params_json, &conf->params);
     conf->params_json = NULL;
     attr_leave(c, was);
-    was = attr_enter(c, STR("authorization"));
-    http_auth_conf_check(c, jv_getz(config, "authorization"), &conf->auth);
-    attr_leave(c, was);
     was = attr_enter(c, STR("pagination"));
     http_page_conf_check(c, jv_getz(config, "pagination"), &conf->pagination);
     attr_leave(c, was);
+    http_fields_check(c, config, &conf->fields);
     check_names(c, conf);
 }
 
@@ -257,7 +128,7 @@ void *http_conf_new(const jval *config, const char *pointer, struct faults *f)
 
     attr_ctx_init(&c, f, TITLE, pointer);
     gate_conf_init(&conf->gate);
-    http_auth_conf_init(&conf->auth);
+    http_fields_init(&conf->fields, "headers");
     http_page_conf_init(&conf->pagination);
     attr_parse(&c, http_conf_attrs, ARRAY_LEN(http_conf_attrs), config, conf);
     parse_nested(&c, config, conf);
@@ -266,7 +137,7 @@ void *http_conf_new(const jval *config, const char *pointer, struct faults *f)
         http_conf_free(conf);
         return NULL;
     }
-    conf->client = http_auth_client(&conf->auth);
+    http_fields_ready(&conf->fields);
     if (conf->ignore.count > 0)
         conf->omit = jomit_new(conf->ignore.items, conf->ignore.count);
     return conf;
@@ -279,8 +150,7 @@ void http_conf_free(void *config)
     struct http_conf *conf = config;
     http_params_done(&conf->params);
     jomit_free(conf->omit);
-    token_conf_unref(conf->client);
-    http_auth_conf_wipe(&conf->auth);
+    http_fields_wipe(&conf->fields);
     attr_done(http_conf_attrs, ARRAY_LEN(http_conf_attrs), config);
     free(config);
 }
@@ -306,8 +176,6 @@ const struct gate_conf *http_conf_gate(const void *config)
 int64_t http_conf_period(const void *config)
 {
     const struct http_conf *conf = config;
-    const struct conf *server = conf_current();
 
-    return MIN(MAX(conf->polling_period_us, server->poll_min_period_us),
-               server->poll_max_period_us);
+    return http_period(conf->polling_period_us);
 }

@@ -7,28 +7,24 @@
 
 #include "core/attr.h"
 #include "core/gate.h"
+#include "core/http_fields.h"
 #include "core/topic_conf.h"
-#include "publisher/http_auth_conf.h"
 #include "publisher/http_page_conf.h"
 #include "publisher/http_param.h"
+#include "publisher/http_timing.h"
 
 struct http_conf {
     char *url;
     int64_t polling_period_us;
     char *payload_pointer; /* NULL: the whole document */
-    struct attr_map headers;
-    struct attr_ints retry_on_http_codes;
-    int64_t retry_max_attempts; /* after the first attempt */
-    int64_t retry_initial_us, retry_max_us;
-    double retry_factor;
+    struct http_retries retries;
     char *array_key; /* NULL: guessed */
     bool allow_move;
     struct attr_texts ignore;
     struct jomit *omit; /* of ignore, compiled; NULL: none */
     struct gate_conf gate;
-    struct http_auth_conf auth; /* type HTTP_AUTH_NONE: none */
-    struct token_conf *client;  /* of type oauth2; NULL: none */
-    const jval *params_json;    /* only while it is parsed */
+    struct http_fields fields;
+    const jval *params_json; /* only while it is parsed */
     struct http_params params;
     struct http_page_conf pagination; /* mode HTTP_PAGE_NONE: none */
 };
@@ -44,8 +40,5 @@ const struct gate_conf *http_conf_gate(const void *config);
 /* µs between polls, within the bounds that the server's settings have now: they may have become
  * narrower since the topic was stored. */
 int64_t http_conf_period(const void *config);
-
-/* A header field whose value is never shown: Authorization, Cookie, X-Api-Key … */
-bool http_conf_is_secret_header(struct str name);
 
 #endif

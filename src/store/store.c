@@ -4,7 +4,7 @@
  * An operation travels as a mail: to the store's loop, there it waits in the queue (hung up by the
  * same mail), and back to the loop that asked. Whoever holds the mail owns the operation.
  */
-#include "store/store.h"
+#include "store/store_journal.h"
 
 #include <signal.h>
 
@@ -47,6 +47,8 @@ static size_t bytes_of(const struct store_op *op)
 
         for (size_t i = 0; i < c->event_count; i++)
             n += c->events[i].body->len;
+        for (size_t i = 0; i < c->note_count; i++)
+            n += c->notes[i].body.n;
         n += c->checkpoint ? c->checkpoint->len : 0;
         n += c->state ? c->state->len : 0;
     }
@@ -239,14 +241,44 @@ void store_read(struct store *s, struct store_read *op)
 
 void store_load(struct store *s, struct store_load *op)
 {
-    op->seq = 0;
+    op->head = op->seq = 0;
+    op->time_wall = 0;
     op->base = NULL;
     op->patches = NULL;
     op->patch_count = 0;
     start(s, &op->op, STORE_OP_LOAD);
 }
 
+void store_notes(struct store *s, struct store_notes *op)
+{
+    op->notes = NULL;
+    op->count = 0;
+    start(s, &op->op, STORE_OP_NOTES);
+}
+
+void store_notes_at(struct store *s, struct store_notes_at *op)
+{
+    op->num = 0;
+    start(s, &op->op, STORE_OP_NOTES_AT);
+}
+
+void store_notes_trim(struct store *s, struct store_notes_trim *op)
+{
+    start(s, &op->op, STORE_OP_NOTES_TRIM);
+}
+
 /* ---- answers ---- */
+
+void store_notes_done(struct store_notes *op)
+{
+    for (size_t i = 0; op->notes && i < op->count; i++) {
+        blob_unref(op->notes[i].label);
+        blob_unref(op->notes[i].body);
+    }
+    free(op->notes);
+    op->notes = NULL;
+    op->count = 0;
+}
 
 void store_read_done(struct store_read *op)
 {
@@ -268,6 +300,11 @@ void store_load_done(struct store_load *op)
 }
 
 /* ---- for the process ---- */
+
+uint64_t store_notes_head(struct store *s)
+{
+    return atomic_load_explicit(&s->notes_head, memory_order_acquire);
+}
 
 void store_count_group(struct store *s, uint64_t events, uint64_t bytes, int64_t took_us)
 {

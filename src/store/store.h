@@ -10,6 +10,8 @@
  * Sequence numbers: the caller chooses them, growing; a commit names the one it follows
  * (expected_seq) and is refused with E_STORE_SEQ otherwise. After an unclean end, opening moves
  * every head ahead by STORE_LEAP, so that no number that anybody may have seen is used again.
+ *
+ * What is asked of a journal is in store/store_journal.h.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -83,64 +85,6 @@ struct store_delete {
     uint64_t expected_rev; /* 0: any */
 };
 void store_delete(struct store *s, struct store_delete *op);
-
-enum store_event_type { STORE_SNAPSHOT = 1, STORE_PATCH = 2, STORE_EVENT = 3 };
-
-struct store_event {
-    uint64_t seq;
-    enum store_event_type type;
-    int64_t time_wall;
-    struct blob *body; /* counted */
-};
-
-/* What of a journal is kept; 0: no limit of that kind. The event or checkpoint that the document
- * of today starts from is never trimmed. */
-struct store_retention {
-    uint64_t max_events, max_bytes;
-    int64_t max_age_us;
-    uint64_t hold_seq; /* events after this one stay (a durable reader needs them); 0: none */
-};
-
-/* All of it or nothing. Errors: E_STORE_SEQ, E_STORE_FULL, E_IO, E_NOT_FOUND (the topic was
- * deleted), E_INVALID (events do not ascend). The blobs are borrowed until done. */
-struct store_commit {
-    struct store_op op;
-    uint64_t topic; /* num */
-    uint64_t expected_seq;
-    const struct store_event *events; /* ascending; may be none */
-    size_t event_count;
-    struct blob *checkpoint; /* the document after the last event; NULL: none this time */
-    struct blob *state;      /* the poller's cursor, validators …; NULL: unchanged */
-    struct store_retention retention;
-};
-void store_commit(struct store *s, struct store_commit *op);
-
-/* Events after a sequence number, oldest first, up to the limits (0: none), but one at least. */
-struct store_read {
-    struct store_op op;
-    uint64_t topic, after;
-    size_t max_events, max_bytes;
-    struct store_event *events; /* answers from here on; to be freed by store_read_done() */
-    size_t count;
-    bool exact;    /* `after` is a point of this journal and nothing after it was trimmed */
-    bool whole;    /* nothing after `after` was trimmed, whether it is a point or not */
-    bool more;     /* a limit cut the answer */
-    uint64_t head; /* seq of the head */
-};
-void store_read(struct store *s, struct store_read *op);
-void store_read_done(struct store_read *op);
-
-/* What the document of today is made of: the last whole document and the patches after it. */
-struct store_load {
-    struct store_op op;
-    uint64_t topic;
-    uint64_t seq; /* answers from here on: of the head; E_NOT_FOUND: there is no document yet */
-    struct blob *base;
-    struct blob **patches; /* heap */
-    size_t patch_count;
-};
-void store_load(struct store *s, struct store_load *op);
-void store_load_done(struct store_load *op);
 
 struct store_stats { /* since the store was opened */
     uint64_t events, bytes, groups;

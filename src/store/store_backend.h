@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "store/store.h"
+#include "store/store_journal.h"
 
 /* What op->kind_ says. */
 enum store_op_kind {
@@ -21,6 +21,9 @@ enum store_op_kind {
     STORE_OP_COMMIT,
     STORE_OP_READ,
     STORE_OP_LOAD,
+    STORE_OP_NOTES,
+    STORE_OP_NOTES_AT,
+    STORE_OP_NOTES_TRIM,
 };
 
 struct store_backend {
@@ -55,6 +58,7 @@ struct store {
     bool ticked;  /* the periodic housekeeping is due */
     bool closing; /* no more will come; answers are not given any more */
     _Atomic uint64_t events, bytes, groups;
+    _Atomic uint64_t notes_head; /* set by the backend: see store_notes_head() */
     _Atomic int64_t last_group_us;
 };
 

@@ -180,6 +180,8 @@ static void tx_count(struct store_sqlite *s)
     count_add(COUNT_events, (int64_t)s->tx.events);
     count_add(COUNT_events_snapshot, (int64_t)s->tx.snapshots);
     count_add(COUNT_event_bytes, (int64_t)s->tx.bytes);
+    count_add(COUNT_feed_notes, (int64_t)s->tx.notes);
+    count_add(COUNT_feed_notes_removed, (int64_t)s->tx.trimmed_notes);
     store_count_group(&s->store, s->tx.events, s->tx.bytes, clock_now() - s->tx.began);
 }
 
@@ -189,6 +191,7 @@ static void tx_undo(struct store_sqlite *s)
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     s->tx.open = false;
     heads_undo(&s->heads);
+    notes_undo(s);
     s->doomed_known = false; /* read again when it is needed: the disk is in trouble now */
 }
 
@@ -199,6 +202,8 @@ static enum err tx_end(struct store_sqlite *s, struct errinfo *ei)
 
     if (e == E_OK)
         e = doomed_slice(s, ei);
+    if (e == E_OK)
+        e = notes_slice(s, ei);
     if (e == E_OK) {
         AUTO_STMT sqlite3_stmt *q = sql(s, Q_END);
         e = sql_run(s, q, ei);
@@ -209,6 +214,7 @@ static enum err tx_end(struct store_sqlite *s, struct errinfo *ei)
     }
     s->tx.open = false;
     heads_keep(&s->heads);
+    notes_keep(s);
     tx_count(s);
     return E_OK;
 }
@@ -217,7 +223,7 @@ static enum err tx_end(struct store_sqlite *s, struct errinfo *ei)
 
 static bool is_write(const struct store_op *op)
 {
-    return op->kind_ != STORE_OP_READ && op->kind_ != STORE_OP_LOAD;
+    return op->kind_ <= STORE_OP_COMMIT;
 }
 
 static enum err carry_out(struct store_sqlite *s, struct store_op *op)
@@ -233,6 +239,13 @@ static enum err carry_out(struct store_sqlite *s, struct store_op *op)
         return journal_read(s, (struct store_read *)op);
     case STORE_OP_LOAD:
         return journal_load(s, (struct store_load *)op);
+    case STORE_OP_NOTES:
+        return notes_read(s, (struct store_notes *)op);
+    case STORE_OP_NOTES_AT:
+        return notes_at(s, (struct store_notes_at *)op);
+    case STORE_OP_NOTES_TRIM:
+        s->notes.trim_to = ((struct store_notes_trim *)op)->up_to;
+        return E_OK;
     }
     panic("an operation of kind %u", op->kind_);
 }
@@ -356,9 +369,11 @@ static bool sqlite_tidy(struct store *store, bool ticked)
 
     if (ticked)
         sweep_ages(s, clock_now_wall());
-    if (!s->tx.open && (!is_something_doomed(s, ticked) || tx_begin(s, BUDGET_IDLE, &ei) != E_OK))
+    if (!s->tx.open &&
+        ((!is_something_doomed(s, ticked) && !(s->doomed_known && notes_doomed(s))) ||
+         tx_begin(s, BUDGET_IDLE, &ei) != E_OK))
         return false;
-    return tx_end(s, &ei) == E_OK && s->doomed_count > 0;
+    return tx_end(s, &ei) == E_OK && (s->doomed_count > 0 || notes_doomed(s));
 }
 
 /* ---- open and close ---- */
@@ -445,6 +460,8 @@ static enum err load(struct store_sqlite *s, struct errinfo *ei)
         e = doomed_load(s, ei);
     if (e == E_OK)
         e = find_next_event(s, ei);
+    if (e == E_OK)
+        e = notes_load(s, ei);
     if (e == E_OK && s->sync_normal)
         e = sql_exec(s, "PRAGMA synchronous=NORMAL", ei);
     return e;

@@ -11,9 +11,10 @@
 #include <sqlite3.h>
 
 #include "store/store_backend.h"
+#include "store/store_notes.h"
 #include "store/store_sqlite_heads.h"
 
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 /* Bodies above this are refused: half of what SQLite takes for a row. */
 #define BODY_MAX ((size_t)500 * 1000 * 1000)
 
@@ -47,11 +48,17 @@ struct store_sqlite {
     int64_t next_event; /* rowid; a gap after a failure does no harm */
     size_t sweep_at;    /* where the sweep for age goes on, in heads.v */
     struct {
+        uint64_t next;                /* number of the next; the newest note is the one before it */
+        uint64_t first;               /* none has a smaller one */
+        uint64_t next_was, first_was; /* when the transaction began */
+        uint64_t trim_to;             /* those up to here are to be removed */
+    } notes;
+    struct {
         bool open;
         struct errinfo why; /* what broke it: then it can only be rolled back */
         int64_t began;
         unsigned budget; /* events that may still be removed */
-        uint64_t events, bytes, snapshots, commits, trimmed;
+        uint64_t events, bytes, snapshots, commits, trimmed, notes, trimmed_notes;
     } tx;
 };
 
@@ -110,6 +117,20 @@ MUST_USE enum err schema_end_use(struct store_sqlite *s, struct errinfo *ei);
 enum err journal_commit(struct store_sqlite *s, struct store_commit *op);
 enum err journal_read(struct store_sqlite *s, struct store_read *op);
 enum err journal_load(struct store_sqlite *s, struct store_load *op);
+
+/* store_sqlite_notes.c */
+MUST_USE enum err notes_load(struct store_sqlite *s, struct errinfo *ei);
+/* Within a transaction. */
+MUST_USE enum err notes_add(struct store_sqlite *s, const struct store_note *notes, size_t count,
+                            struct errinfo *ei);
+/* The transaction is over. */
+void notes_keep(struct store_sqlite *s);
+void notes_undo(struct store_sqlite *s);
+enum err notes_read(struct store_sqlite *s, struct store_notes *op);
+enum err notes_at(struct store_sqlite *s, struct store_notes_at *op);
+/* Are there notes to remove? And removing some, within the budget of the transaction. */
+bool notes_doomed(const struct store_sqlite *s);
+MUST_USE enum err notes_slice(struct store_sqlite *s, struct errinfo *ei);
 
 /* store_sqlite_records.c */
 enum err records_put(struct store_sqlite *s, struct store_put *op);

@@ -5,7 +5,7 @@
 #ifndef STORE_STORE_SQLITE_HEADS_H
 #define STORE_STORE_SQLITE_HEADS_H
 
-#include "store/store.h"
+#include "store/store_journal.h"
 
 struct store_sqlite;
 

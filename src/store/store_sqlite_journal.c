@@ -21,6 +21,9 @@ static enum err check_events(const struct store_commit *op, struct errinfo *ei)
             return err_set(ei, E_LIMIT, "an event of %zu bytes", ev->body->len);
         seq = ev->seq;
     }
+    for (size_t i = 0; i < op->note_count; i++)
+        if (op->notes[i].body.n + op->notes[i].label.n > BODY_MAX)
+            return err_set(ei, E_LIMIT, "a note of %zu bytes", op->notes[i].body.n);
     if ((op->checkpoint && op->checkpoint->len > BODY_MAX) ||
         (op->state && op->state->len > BODY_MAX))
         return err_set(ei, E_LIMIT, "a checkpoint or state over %zu bytes", BODY_MAX);
@@ -99,6 +102,8 @@ static enum err write_commit(struct store_sqlite *s, struct head *h, struct stor
         e = append(s, h, &op->events[i], ei);
     if (e == E_OK && op->checkpoint)
         e = write_checkpoint(s, h, op->checkpoint, ei);
+    if (e == E_OK)
+        e = notes_add(s, op->notes, op->note_count, ei);
     if (e != E_OK)
         return e;
     if (op->event_count)
@@ -308,20 +313,127 @@ static enum err load_events(struct store_sqlite *s, const struct head *h, struct
     return E_OK;
 }
 
-enum err journal_load(struct store_sqlite *s, struct store_load *op)
+static enum err load_today(struct store_sqlite *s, const struct head *h, struct store_load *op)
 {
-    const struct head *h = heads_find(&s->heads, op->topic);
     enum err e = E_OK;
 
-    store_load_done(op); /* of an attempt whose transaction failed */
-    if (!h || h->doc == DOC_NONE)
-        return err_set(&op->op.info, E_NOT_FOUND, "there is no document in journal %llu",
-                       (unsigned long long)op->topic);
     op->seq = h->seq;
     if (h->doc == DOC_CHECKPOINT)
         e = load_checkpoint(s, h, op);
+    return e == E_OK ? load_events(s, h, op) : e;
+}
+
+/* ---- load of another day ---- */
+
+static bool is_of_then(const struct node *e, const void *arg)
+{
+    const struct store_load *op = arg;
+
+    return (!op->at_seq || e->seq <= op->at_seq) && (!op->at_wall || e->time <= op->at_wall);
+}
+
+static enum err gone(struct store_load *op)
+{
+    return err_set(&op->op.info, E_GONE, "what the document was made of is not held any more");
+}
+
+/* Of what was trimmed only the document that the oldest kept event changes may still be there: the
+ * checkpoint. */
+static enum err load_before_oldest(struct store_sqlite *s, const struct head *h,
+                                   struct store_load *op)
+{
+    bool is_newest = h->first_n > h->n;
+
+    if (h->first_n == 1)
+        return err_set(&op->op.info, E_NOT_FOUND, "there was no document yet");
+    if (h->doc != DOC_CHECKPOINT || h->doc_n != h->first_n ||
+        (op->at_seq && op->at_seq < h->floor_seq) ||
+        (op->at_wall && !(is_newest && op->at_wall >= h->changed)))
+        return gone(op);
+    op->seq = h->floor_seq;
+    op->time_wall = is_newest ? h->changed : 0;
+    return load_checkpoint(s, h, op);
+}
+
+struct rowids {
+    int64_t *v;
+    size_t count, cap;
+};
+
+static void rowids_done(struct rowids *r)
+{
+    free(r->v);
+}
+
+static void push_rowid(struct rowids *r, int64_t rowid)
+{
+    if (r->count == r->cap) {
+        r->cap = r->cap ? r->cap * 2 : 64;
+        r->v = xrealloc(r->v, r->cap * sizeof *r->v);
+    }
+    r->v[r->count++] = rowid;
+}
+
+/* From the event back to what its document starts from; the patches in between, newest first. */
+static enum err find_base(struct store_sqlite *s, const struct head *h, struct node at,
+                          struct store_load *op, struct rowids *ret_patches)
+{
+    for (;;) {
+        if (h->doc == DOC_CHECKPOINT && at.n + 1 == h->doc_n)
+            return load_checkpoint(s, h, op);
+        if (at.type == STORE_SNAPSHOT)
+            return chain_body(s, at.rowid, &op->base, &op->op.info);
+        if (at.type == STORE_PATCH)
+            push_rowid(ret_patches, at.rowid);
+        if (op->max_patches && ret_patches->count > op->max_patches)
+            return err_set(&op->op.info, E_GONE,
+                           "over %zu changes lie between the document and the last that is held "
+                           "as a whole before it",
+                           op->max_patches);
+        if (at.n == h->first_n)
+            break;
+        enum err e = chain_get(s, h->topic, at.prev, at.n - 1, &at, &op->op.info);
+        if (e != E_OK)
+            return e;
+    }
+    if (h->doc == DOC_CHECKPOINT && h->doc_n == h->first_n)
+        return load_checkpoint(s, h, op);
+    return h->first_n == 1 ? err_set(&op->op.info, E_NOT_FOUND, "there was no document yet")
+                           : gone(op);
+}
+
+static enum err load_then(struct store_sqlite *s, const struct head *h, struct store_load *op)
+{
+    AUTO(rowids_done) struct rowids patches = {0};
+    struct node at, after;
+    enum err e = chain_find(s, h, is_of_then, op, &at, &after, &op->op.info);
+
+    if (e == E_OK && at.n == 0)
+        return load_before_oldest(s, h, op);
+    op->seq = at.seq;
+    op->time_wall = at.time;
     if (e == E_OK)
-        e = load_events(s, h, op);
+        e = find_base(s, h, at, op, &patches);
+    if (e != E_OK)
+        return e;
+    op->patches = xcalloc(patches.count + 1, sizeof(struct blob *));
+    while (e == E_OK && op->patch_count < patches.count) {
+        size_t i = op->patch_count++;
+        e = chain_body(s, patches.v[patches.count - 1 - i], &op->patches[i], &op->op.info);
+    }
+    return e;
+}
+
+enum err journal_load(struct store_sqlite *s, struct store_load *op)
+{
+    const struct head *h = heads_find(&s->heads, op->topic);
+
+    store_load_done(op); /* of an attempt whose transaction failed */
+    op->head = h ? h->seq : 0;
+    if (!h || h->doc == DOC_NONE)
+        return err_set(&op->op.info, E_NOT_FOUND, "there is no document in journal %llu",
+                       (unsigned long long)op->topic);
+    enum err e = op->at_seq || op->at_wall ? load_then(s, h, op) : load_today(s, h, op);
     if (e != E_OK)
         store_load_done(op);
     return e;

@@ -12,6 +12,7 @@
  *   stands last, so that reading the others does not touch it.
  * events: the body last for the same reason. cum: bytes of the topic up to and with this event.
  * doomed: stretches of chains that nobody counts any more, removed little by little.
+ * notes: num without AUTOINCREMENT, for the newest is never removed.
  */
 const char *const schema_steps[STORE_SCHEMA_VERSION] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -34,6 +35,8 @@ const char *const schema_steps[STORE_SCHEMA_VERSION] = {
     " body BLOB NOT NULL);"
     "CREATE TABLE doomed(id INTEGER PRIMARY KEY, topic INTEGER NOT NULL, last INTEGER NOT NULL,"
     " first_n INTEGER NOT NULL);",
+    "CREATE TABLE notes(num INTEGER PRIMARY KEY, time INTEGER NOT NULL, label TEXT NOT NULL,"
+    " body BLOB NOT NULL);",
 };
 
 static const char *const query_text[Q_COUNT] = {

@@ -23,7 +23,8 @@ static uint64_t with_slack(uint64_t limit)
 static bool is_pinned(const struct head *h, const struct store_retention *r)
 {
     return (h->doc != DOC_NONE && h->doc_n <= h->first_n) ||
-           (r->hold_seq && r->hold_seq <= h->floor_seq);
+           (r->hold_seq && r->hold_seq <= h->floor_seq + 1 &&
+            (!r->hold_max_bytes || h->cum - h->first_cum <= r->hold_max_bytes));
 }
 
 bool trim_is_due(const struct head *h, const struct store_retention *r, int64_t now_wall)
@@ -56,7 +57,8 @@ static bool is_removable(const struct node *e, const void *arg)
 
     if (h->doc != DOC_NONE && e->n >= h->doc_n)
         return false;
-    if (r->hold_seq && e->seq > r->hold_seq)
+    if (r->hold_seq && e->seq >= r->hold_seq &&
+        (!r->hold_max_bytes || h->cum - e->cum + e->len <= r->hold_max_bytes))
         return false;
     if (r->max_events && h->n - e->n >= r->max_events)
         return true;

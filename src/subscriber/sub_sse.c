@@ -1,6 +1,9 @@
 #include "subscriber/sub_sse.h"
 
-#include "core/channel.h"
+#include "core/channel_provision.h"
+#include "core/channel_sse.h"
+#include "core/limits.h"
+#include "core/subscription.h"
 
 #define VENDOR "application/vnd.axway.streams+"
 
@@ -163,16 +166,15 @@ static void join_accept(const struct http_request *r, struct buf *b)
     }
 }
 
-static enum err choose_mode(struct http_request *r, const struct topic_conf *conf, enum mode *ret,
-                            struct errinfo *ei)
+static enum err choose_mode(struct http_request *r, unsigned allowed, enum mode by_default,
+                            enum mode *ret, struct errinfo *ei)
 {
     AUTO(buf_done) struct buf accept = BUF_INIT;
-    unsigned allowed = conf->sse_modes & mode_allowed(conf->payload);
     struct str name;
 
     if (!http_query(r, "mode", 0, &name) || name.n == 0) {
         join_accept(r, &accept);
-        return sub_sse_accept(buf_view(&accept), allowed, conf->sse_default, ret, ei);
+        return sub_sse_accept(buf_view(&accept), allowed, by_default, ret, ei);
     }
     enum mode mode;
     if (!mode_parse(name, &mode) || !(allowed & MODE_BIT(mode)))
@@ -181,37 +183,203 @@ static enum err choose_mode(struct http_request *r, const struct topic_conf *con
     return E_OK;
 }
 
+/* Empty: none was given. */
+static struct str last_event_id(struct http_request *r)
+{
+    struct str id = http_header(r, "Last-Event-ID");
+
+    if (!id.p && !http_query(r, "lastEventId", 0, &id))
+        return STR_NONE;
+    return str_trim(id);
+}
+
 /* *ret 0: none was given. */
 static enum err resume_point(struct http_request *r, const char *topic_id, uint64_t *ret,
                              struct errinfo *ei)
 {
-    struct str id = http_header(r, "Last-Event-ID");
+    struct str id = last_event_id(r);
 
     *ret = 0;
-    if (!id.p && !http_query(r, "lastEventId", 0, &id))
-        return E_OK;
-    id = str_trim(id);
     return id.n ? event_id_parse(id, topic_id, ret, ei) : E_OK;
+}
+
+static enum err check_running(const struct shard *sh, struct errinfo *ei)
+{
+    if (atomic_load(&sh->engine->stage) == ENGINE_DRAINING)
+        return err_set(ei, E_UNAVAILABLE, "the server is stopping");
+    return E_OK;
+}
+
+static unsigned offered(const struct topic_conf *conf)
+{
+    return conf->deliveries[SUBSCRIBER_SSE].modes & mode_allowed(conf->payload);
+}
+
+static enum err find_topic(struct http_request *r, struct shard *sh, struct str id_or_name,
+                           struct sse_topic *ret, struct errinfo *ei)
+{
+    struct topic_conf *conf = directory_find(sh, id_or_name);
+    enum mode mode;
+
+    if (!conf)
+        return err_set(ei, E_NOT_FOUND, "there is no topic %.*s", STR_ARG(id_or_name));
+    enum err err =
+        choose_mode(r, offered(conf), conf->deliveries[SUBSCRIBER_SSE].preferred, &mode, ei);
+    if (err == E_OK)
+        *ret = (struct sse_topic){.conf = conf, .mode = mode};
+    return err;
+}
+
+static enum err open_channel(struct http_request *r, struct shard *sh, struct sse_wish *wish)
+{
+    wish->coding = http_stream_coding(http_header_list(r, "Accept-Encoding"));
+    /* Gone before it was answered: there is nobody to tell. */
+    if (channel_open(sh, r, wish) != E_OK)
+        return E_OK;
+    return E_OK;
 }
 
 enum err sub_sse_open(struct http_request *r, struct shard *sh, struct str id_or_name,
                       struct errinfo *ei)
 {
-    struct topic_conf *conf = directory_find(sh, id_or_name);
-    enum mode mode;
-    uint64_t after;
+    struct sse_topic topic;
+    enum err err = find_topic(r, sh, id_or_name, &topic, ei);
 
-    if (!conf)
-        return err_set(ei, E_NOT_FOUND, "there is no topic %.*s", STR_ARG(id_or_name));
-    if (atomic_load(&sh->engine->stage) == ENGINE_DRAINING)
-        return err_set(ei, E_UNAVAILABLE, "the server is stopping");
-    enum err err = choose_mode(r, conf, &mode, ei);
     if (err == E_OK)
-        err = resume_point(r, conf->id, &after, ei);
+        err = check_running(sh, ei);
+    if (err == E_OK)
+        err = resume_point(r, topic.conf->id, &topic.after, ei);
     if (err != E_OK)
         return err;
-    /* Gone before it was answered: there is nobody to tell. */
-    if (channel_open(sh, r, conf, mode, after > 0, after) != E_OK)
-        return E_OK;
+    topic.resume = topic.after > 0;
+    return open_channel(r, sh, &(struct sse_wish){.topics = &topic, .count = 1});
+}
+
+/* ---- several topics ---- */
+
+static struct sse_topic *topic_in(struct sse_topic *topics, size_t count, struct str id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_case_eqz(id, topics[i].conf->id))
+            return &topics[i];
+    }
+    return NULL;
+}
+
+enum err sub_sse_resume_points(struct str ids, struct sse_topic *topics, size_t count,
+                               struct errinfo *ei)
+{
+    struct str id;
+    uint64_t seq;
+
+    while (ids.p) {
+        struct str each = str_trim(str_split(&ids, ','));
+        if (!event_id_split(each, &id, &seq))
+            return err_set(ei, E_INVALID,
+                           "the last event id is not of the form <topic id>#<number>,…");
+        struct sse_topic *t = topic_in(topics, count, id);
+        if (!t)
+            continue; /* of a topic that was followed then */
+        if (t->resume)
+            return err_set(ei, E_INVALID, "the last event id names topic %.*s twice", STR_ARG(id));
+        t->resume = true;
+        t->after = seq;
+    }
     return E_OK;
 }
+
+enum err sub_sse_open_joint(struct http_request *r, struct shard *sh, const struct str *names,
+                            size_t count, struct errinfo *ei)
+{
+    struct sse_topic topics[LIMIT_CHANNEL_TOPICS];
+    struct sse_wish wish = {.topics = topics, .joint = true};
+    enum err err = check_running(sh, ei);
+
+    CHECK(count <= LIMIT_CHANNEL_TOPICS);
+    for (size_t i = 0; i < count && err == E_OK; i++) {
+        struct sse_topic *t = &topics[wish.count];
+        err = find_topic(r, sh, names[i], t, ei);
+        if (err == E_NOT_ACCEPTABLE)
+            err = err_prefix(ei, err, "topic %.*s", STR_ARG(names[i]));
+        else if (err == E_OK && !topic_in(topics, wish.count, str_of(t->conf->id)))
+            wish.count++;
+    }
+    struct str ids = last_event_id(r);
+    if (err == E_OK && ids.n)
+        err = sub_sse_resume_points(ids, topics, wish.count, ei);
+    return err == E_OK ? open_channel(r, sh, &wish) : err;
+}
+
+/* ---- provisioned subscriptions ---- */
+
+enum err sub_sse_subscribe(struct http_request *r, struct shard *sh,
+                           const struct subscription_conf *s, struct errinfo *ei)
+{
+    struct topic_conf *conf = directory_find_id(sh, str_of(s->topic));
+    struct sse_topic topic = {.conf = conf};
+
+    if (!conf)
+        return err_set(ei, E_NOT_FOUND, "the topic of the subscription was deleted");
+    if (s->status == SUBSCRIPTION_SUSPENDED)
+        return err_set(ei, E_CONFLICT, "the subscription is suspended");
+    enum err err = check_running(sh, ei);
+    if (err == E_OK && !(offered(conf) & MODE_BIT(s->mode)))
+        err = err_set(ei, E_NOT_ACCEPTABLE, "the topic does not offer mode %s any more",
+                      mode_name(s->mode));
+    if (err == E_OK)
+        err = choose_mode(r, MODE_BIT(s->mode), s->mode, &topic.mode, ei);
+    if (err == E_OK)
+        err = resume_point(r, conf->id, &topic.after, ei);
+    if (err != E_OK)
+        return err;
+    topic.resume = topic.after > 0;
+    return open_channel(r, sh,
+                        &(struct sse_wish){.topics = &topic, .count = 1, .subscription = s->id});
+}
+
+/* Its topic's channels are told by their hub when the topic is deleted. */
+void sub_sse_gone(struct shard *sh, const struct subscription_conf *s)
+{
+    struct follower *f = follower_provisioned(sh, s->id);
+
+    if (!f)
+        return;
+    if (subscription_find(sh, str_of(s->id)))
+        follower_fail(f, 40000, STR("the subscription is suspended"));
+    else
+        follower_fail(f, 40405, STR("the subscription was deleted"));
+}
+
+/* Of those that all have, nothing more. */
+struct sub_sse_config {
+    struct subscription_common common;
+};
+
+static const struct attr rows[] = {SUBSCRIPTION_ROWS(struct sub_sse_config)};
+
+static void *config_new(const jval *root, struct faults *f)
+{
+    AUTO_FREE struct sub_sse_config *c = xcalloc(1, sizeof *c);
+    size_t before = f->count + f->dropped;
+    struct attr_ctx ctx;
+
+    c->common.mode = -1;
+    attr_ctx_init(&ctx, f, "Validation error: Subscription", "");
+    attr_parse(&ctx, rows, ARRAY_LEN(rows), root, c);
+    attr_ctx_done(&ctx);
+    return f->count + f->dropped > before ? NULL : TAKE(c);
+}
+
+static void config_free(void *config)
+{
+    free(config);
+}
+
+/* Without start: what follows it are the channels that its clients open. */
+const struct sink sub_sse_sink = {
+    .type = SUBSCRIBER_SSE,
+    .attrs = rows,
+    .attr_count = ARRAY_LEN(rows),
+    .config_new = config_new,
+    .config_free = config_free,
+};

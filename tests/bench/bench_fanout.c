@@ -9,169 +9,54 @@
  * POLLCAST in the environment names the daemon.
  */
 #include <ctype.h>
-#include <dirent.h>
 #include <stdatomic.h>
-#include <time.h>
 
+#include "daemon_rig.c"
 #include "fanout_rig.c"
 
 #define ROUNDS 3
 #define ROUND_US (2 * US_PER_S)
-#define WAIT_US (60 * US_PER_S)
 
 struct scenario {
     const char *name;
     unsigned topics, channels; /* in all */
     unsigned period_ms;
     unsigned size;
+    enum reader_form form; /* the bare writer sends plain SSE all the same */
 };
 
 static const struct scenario scenarios[] = {
-    {"1 topic x 1000", 1, 1000, 100, 1000},
-    {"1 topic x 10000", 1, 10000, 250, 1000},
-    {"1000 topics x 5", 1000, 5000, 1000, 1000},
+    {"1 topic x 1000", 1, 1000, 100, 1000, FORM_PLAIN},
+    {"1 topic x 10000", 1, 10000, 250, 1000, FORM_PLAIN},
+    {"1000 topics x 5", 1000, 5000, 1000, 1000, FORM_PLAIN},
+    {"gzip, 1 x 1000", 1, 1000, 100, 1000, FORM_GZIP},
+    {"gzip, 1 x 10000", 1, 10000, 250, 1000, FORM_GZIP},
+    {"websocket, 1 x 1000", 1, 1000, 100, 1000, FORM_WEBSOCKET},
+    {"websocket, 1 x 10000", 1, 10000, 250, 1000, FORM_WEBSOCKET},
 };
-
-struct daemon {
-    pid_t pid;
-    uint16_t port;
-    char dir[64];
-};
-
-static void wait_us(int64_t us)
-{
-    struct timespec t = {us / US_PER_S, us % US_PER_S * 1000};
-
-    nanosleep(&t, NULL);
-}
 
 /* ---- the daemon ---- */
 
-/* The daemon logs to a file: a pipe that nobody reads would stop it. */
-static uint16_t port_of_log(const char *path)
+static struct daemon start_one(void)
 {
-    int64_t until = clock_now() + WAIT_US;
+    static const char *const args[] = {
+        "--loops", "1", "--sse-heartbeat", "PT1H", "--poll-min-period", "PT0.1S", NULL};
 
-    for (;;) {
-        char line[4096] = "";
-        FILE *f = fopen(path, "r");
-        while (f && fgets(line, sizeof line, f)) {
-            const char *at = strstr(line, "address=127.0.0.1:");
-            if (at && strchr(line, '\n')) {
-                fclose(f);
-                return (uint16_t)strtoul(strchr(at, ':') + 1, NULL, 10);
-            }
-        }
-        if (f)
-            fclose(f);
-        if (clock_now() > until)
-            panic("the daemon does not start: %s", line);
-        wait_us(10 * US_PER_MS);
-    }
-}
-
-static struct daemon daemon_start(void)
-{
-    struct daemon d = {.dir = "/tmp/pollcast-bench-XXXXXX"};
-    const char *program = getenv("POLLCAST");
-
-    CHECK(program && mkdtemp(d.dir));
-    AUTO_FREE char *log = xasprintf("%s/log", d.dir);
-    d.pid = fork();
-    CHECK(d.pid >= 0);
-    if (d.pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
-        execl(program, program, "serve", "--listen", "127.0.0.1:0", "--data", d.dir, "--loops", "1",
-              "--sse-heartbeat", "PT1H", "--poll-min-period", "PT0.1S", NULL);
-        _exit(127);
-    }
-    d.port = port_of_log(log);
-    return d;
-}
-
-static void daemon_stop(struct daemon *d)
-{
-    struct dirent *e;
-
-    stop_child(d->pid);
-    DIR *dir = opendir(d->dir);
-    while (dir && (e = readdir(dir))) {
-        AUTO_FREE char *path = xasprintf("%s/%s", d->dir, e->d_name);
-        unlink(path);
-    }
-    if (dir)
-        closedir(dir);
-    rmdir(d->dir);
-}
-
-/* A request with the connection closed after it; the answer, whole. */
-static char *ask(const struct daemon *d, const char *method, const char *path, const char *body)
-{
-    AUTO(buf_done) struct buf b = BUF_INIT;
-    char chunk[65536];
-    ssize_t n;
-    int fd = connect_to(d->port);
-
-    buf_printf(&b,
-               "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-               "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-               method, path, strlen(body), body);
-    CHECK(write(fd, b.p, b.len) == (ssize_t)b.len);
-    buf_clear(&b);
-    while ((n = read(fd, chunk, sizeof chunk)) > 0)
-        buf_append(&b, chunk, (size_t)n);
-    close(fd);
-    buf_putc(&b, '\0');
-    return buf_take(&b);
-}
-
-static double metric(const struct daemon *d, const char *name)
-{
-    AUTO_FREE char *text = ask(d, "GET", "/metrics", "");
-    AUTO_FREE char *line = xasprintf("\npollcast_%s ", name);
-    const char *at = strstr(text, line);
-
-    CHECK(at);
-    return strtod(at + strlen(line), NULL);
+    return daemon_start(args);
 }
 
 static void make_topic(const struct daemon *d, unsigned i, unsigned period_ms, uint16_t origin)
 {
     AUTO_FREE char *body = xasprintf(
         "{\"name\":\"t%u\",\"publisher\":{\"type\":\"http-poller\",\"alwaysOn\":true,\"config\":"
-        "{\"url\":\"http://127.0.0.1:%u/%u\",\"pollingPeriod\":\"PT%u.%03uS\"}}}",
+        "{\"url\":\"http://127.0.0.1:%u/%u\",\"pollingPeriod\":\"PT%u.%03uS\"}},"
+        "\"subscribers\":[{\"type\":\"sse\"},{\"type\":\"websocket\"}]}",
         i, origin, i, period_ms / 1000, period_ms % 1000);
-    AUTO_FREE char *answer = ask(d, "POST", "/streams/hub/api/v1/topics", body);
 
-    if (!strstr(answer, " 201 "))
-        panic("%s", answer);
+    daemon_make_topic(d, body);
 }
 
 /* ---- measuring ---- */
-
-/* µs on a processor, all threads. */
-static double cpu_us(pid_t pid)
-{
-    AUTO_FREE char *tasks = xasprintf("/proc/%d/task", (int)pid);
-    DIR *dir = opendir(tasks);
-    struct dirent *e;
-    double sum = 0;
-
-    CHECK(dir);
-    while ((e = readdir(dir))) {
-        unsigned long long ns = 0;
-        AUTO_FREE char *path = xasprintf("%s/%s/schedstat", tasks, e->d_name);
-        FILE *f = e->d_name[0] == '.' ? NULL : fopen(path, "r");
-        if (!f)
-            continue;
-        if (fscanf(f, "%llu", &ns) == 1)
-            sum += (double)ns / 1000;
-        fclose(f);
-    }
-    closedir(dir);
-    return sum;
-}
 
 static double pss_bytes(pid_t pid)
 {
@@ -187,19 +72,6 @@ static double pss_bytes(pid_t pid)
     }
     fclose(f);
     return kb * 1024;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, unsigned n)
-{
-    qsort(v, n, sizeof *v, by_value);
-    return v[n / 2];
 }
 
 static int by_time(const void *a, const void *b)
@@ -240,7 +112,7 @@ static void start_daemon(struct run *r)
     r->origin = (struct origin){.shared = r->shared};
     r->origin.listener = listen_any(&r->origin.port);
     r->origin_pid = start_child(run_origin, &r->origin);
-    r->daemon = daemon_start();
+    r->daemon = start_one();
     for (unsigned i = 0; i < r->s->topics; i++)
         make_topic(&r->daemon, i, r->s->period_ms, r->origin.port);
     until_metric(&r->daemon, "polls_ok_total", 2 * r->s->topics);
@@ -276,14 +148,15 @@ static void start_readers(struct run *r, bool stuck, bool latencies)
     char(*targets)[128] = xcalloc(n, sizeof *targets);
 
     for (unsigned i = 0; i < n; i++)
-        snprintf(targets[i], sizeof targets[i], "/streams/subscribers/sse/api/v1/topics/t%u", i);
+        snprintf(targets[i], sizeof targets[i], "t%u", i);
     r->readers = (struct readers){.shared = r->shared,
                                   .port = r->daemon.port,
                                   .count = r->s->channels,
                                   .targets = targets,
                                   .target_count = n,
                                   .stuck = stuck,
-                                  .latencies = latencies};
+                                  .latencies = latencies,
+                                  .form = r->s->form};
     r->readers_pid = start_child(run_readers, &r->readers);
     until_metric(&r->daemon, "channels", r->s->channels);
     wait_us(US_PER_S / 2);
@@ -303,6 +176,7 @@ static void start_bare(struct run *r)
     r->bare_readers = r->readers;
     r->bare_readers.shared = r->bare_shared;
     r->bare_readers.port = r->bare.port;
+    r->bare_readers.form = FORM_PLAIN;
     r->bare_readers_pid = start_child(run_readers, &r->bare_readers);
     while (atomic_load(&r->bare_shared->opened) < r->s->channels)
         wait_us(20 * US_PER_MS);
@@ -372,7 +246,7 @@ static void run_scenario(const struct scenario *s, unsigned rounds)
         bare[i] = bare_round(&r);
     }
     double a = median(ours, rounds), b = median(bare, rounds);
-    printf("%-18s %8.2f %8.2f %7.2f %9.1f %12.0f\n", s->name, a, b, a / b, median(poll, rounds),
+    printf("%-20s %8.2f %8.2f %7.2f %9.1f %12.0f\n", s->name, a, b, a / b, median(poll, rounds),
            memory);
     fflush(stdout);
     stop_all(&r);
@@ -383,7 +257,7 @@ static void run_scenario(const struct scenario *s, unsigned rounds)
 
 #define WINDOWS 7
 
-static const struct scenario crowd = {"latency", 1, 1000, 100, 1000};
+static const struct scenario crowd = {"latency", 1, 1000, 100, 1000, false};
 
 static void run_latency(bool stuck)
 {
@@ -412,7 +286,7 @@ static void run_latency(bool stuck)
         p99[i] = (double)v[n * 99 / 100] / 1000;
         most = MAX(most, (double)v[n - 1] / 1000);
     }
-    printf("%-18s %8.2f %8.2f %8.2f\n", stuck ? "with one stuck" : "all read",
+    printf("%-20s %8.2f %8.2f %8.2f\n", stuck ? "with one stuck" : "all read",
            median(half, WINDOWS), median(p99, WINDOWS), most);
     fflush(stdout);
     stop_all(&r);
@@ -430,7 +304,7 @@ int main(int argc, char **argv)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     printf("1 KB events, one loop, medians of %u rounds\n", rounds);
-    printf("%-18s %8s %8s %7s %9s %12s\n", "", "us each", "bare", "factor", "us a poll",
+    printf("%-20s %8s %8s %7s %9s %12s\n", "", "us each", "bare", "factor", "us a poll",
            "bytes a chan");
     for (size_t i = 0; i < ARRAY_LEN(scenarios); i++) {
         if (strstr(scenarios[i].name, part))
@@ -441,7 +315,7 @@ int main(int argc, char **argv)
     printf("\nfrom the source's answer to each of 1000 readers, ms (medians of %d windows of 1 s; "
            "max of all)\n",
            WINDOWS);
-    printf("%-18s %8s %8s %8s\n", "", "median", "p99", "max");
+    printf("%-20s %8s %8s %8s\n", "", "median", "p99", "max");
     run_latency(false);
     run_latency(true);
     return 0;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "store/store.h"
+#include "store/store_journal.h"
 
 #define TOPICS 1000
 #define BODY 1024

@@ -3,13 +3,11 @@
 // the same settings (bench_poll). Interleaved rounds, medians.
 //
 //   node bench_topics.mjs BUILD_DIR [ROUNDS [TOPICS]]
-import { execFileSync, spawn } from 'node:child_process';
-import fs from 'node:fs';
-import http from 'node:http';
+import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import readline from 'node:readline';
 
 import { startDaemon } from '../live/lib/daemon.js';
+import { cpu, createTopics, median, metrics, sleep, startOrigin } from './bench_rig.mjs';
 
 const build = process.argv[2];
 const rounds = Number(process.argv[3] ?? 2);
@@ -17,52 +15,6 @@ const topics = Number(process.argv[4] ?? 10_000);
 const hosts = 100;
 const warmMs = 4000;
 const measuredMs = 5000;
-const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK']));
-
-const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function startOrigin() {
-  const child = spawn(path.join(build, 'tests/bench/bench_origin'), [String(hosts)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const ports = [];
-  for await (const line of readline.createInterface({ input: child.stdout })) {
-    ports.push(Number(line));
-    if (ports.length === hosts) break;
-  }
-  return { child, url: (i) => `http://127.0.0.${1 + (i % hosts)}:${ports[i % hosts]}/1024` };
-}
-
-// CPU time of the program so far, µs.
-function cpu(pid) {
-  const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) * 1e6) / ticksPerSecond;
-}
-
-async function metrics(daemon) {
-  const { text } = await daemon.request('GET', '/metrics');
-  const all = new Map();
-  for (const line of text.split('\n')) {
-    if (line && !line.startsWith('#')) all.set(line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1)));
-  }
-  return all;
-}
-
-async function createAll(daemon, origin) {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
-  let next = 0;
-  const worker = async () => {
-    while (next < topics) {
-      const i = next++;
-      const { status, text } = await daemon.request('POST', '/streams/hub/api/v1/topics', {
-        agent,
-        body: { name: `t${i}`, publisher: { type: 'http-poller', alwaysOn: true, config: { url: origin.url(i), pollingPeriod: 'PT1S' } } },
-      });
-      if (status !== 201) throw new Error(`${status} ${text}`);
-    }
-  };
-  await Promise.all(Array.from({ length: 32 }, worker));
-  agent.destroy();
-}
 
 // The bound below which 99 % of the observations of a histogram lie, in ms.
 function p99(before, after, name) {
@@ -75,7 +27,7 @@ async function runDaemon(origin) {
   const daemon = await startDaemon({ args: ['--loops', '2'] });
   const idle = daemon.memory();
   const began = Date.now();
-  await createAll(daemon, origin);
+  await createTopics(daemon, topics, (i) => ({ url: origin.url(i, `/1024?${i}`), pollingPeriod: 'PT1S' }));
   const createMs = Date.now() - began;
   await sleep(warmMs);
   const before = await metrics(daemon);
@@ -106,14 +58,14 @@ function runBare() {
   return Number(text.split('\n').find((l) => l.startsWith(line)).slice(line.length).trim().split(/\s+/)[0]);
 }
 
-const origin = await startOrigin();
+const origin = await startOrigin(build, hosts);
 const ours = [];
 const bare = [];
 for (let i = 0; i < rounds; i++) {
   bare.push(runBare());
   ours.push(await runDaemon(origin));
 }
-origin.child.stdin.end();
+origin.stop();
 const of = (key) => median(ours.map((o) => o[key]));
 console.log(`${topics} topics, once a second, ${hosts} hosts, 2 loops (medians of ${rounds} rounds)`);
 console.log(`bare libcurl loop, CPU per poll        ${median(bare).toFixed(1)} us`);

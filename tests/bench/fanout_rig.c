@@ -56,17 +56,6 @@ static int listen_any(uint16_t *ret_port)
     return fd;
 }
 
-static int connect_to(uint16_t port)
-{
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
-        panic("connect to port %u: %s", port, strerror(errno));
-    return fd;
-}
-
 /* A child that does fn(arg) until it is killed or the bench is gone. */
 static pid_t start_child(void (*fn)(void *arg), void *arg)
 {
@@ -79,14 +68,6 @@ static pid_t start_child(void (*fn)(void *arg), void *arg)
     if (getppid() == parent)
         fn(arg);
     _exit(0);
-}
-
-static void stop_child(pid_t pid)
-{
-    if (pid <= 0)
-        return;
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
 }
 
 static void watch(int ep, int fd, uint32_t events)
@@ -162,6 +143,8 @@ static void run_origin(void *arg)
 
 /* ---- readers ---- */
 
+enum reader_form { FORM_PLAIN, FORM_GZIP, FORM_WEBSOCKET };
+
 struct readers {
     struct shared *shared;
     uint16_t port;
@@ -170,6 +153,7 @@ struct readers {
     unsigned target_count;
     bool stuck; /* the first never reads */
     bool latencies;
+    enum reader_form form;
 };
 
 static void note_latency(struct shared *s, const char *p, size_t n)
@@ -201,20 +185,45 @@ static void read_some(const struct readers *r, int fd)
         note_latency(r->shared, chunk, (size_t)n);
 }
 
+static void ask_sse(int fd, const char *target, bool gzip)
+{
+    AUTO_FREE char *request = xasprintf("GET /streams/subscribers/sse/api/v1/topics/%s HTTP/1.1\r\n"
+                                        "Host: localhost\r\nAccept: text/event-stream\r\n%s\r\n",
+                                        target, gzip ? "Accept-Encoding: gzip\r\n" : "");
+
+    CHECK(write(fd, request, strlen(request)) == (ssize_t)strlen(request));
+}
+
+/* The handshake, then a wish in one frame, masked with zeros (RFC 6455 §5.3). */
+static void ask_websocket(int fd, const char *target)
+{
+    static const char request[] =
+        "GET /streams/subscribers/websocket/api/v1/topics HTTP/1.1\r\nHost: localhost\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    char answer[1024], frame[128] = {(char)0x81};
+    int n = snprintf(frame + 6, sizeof frame - 6,
+                     "{\"topicIdOrName\":\"%s\",\"dataFormat\":\"text\"}", target);
+
+    frame[1] = (char)(0x80 | n);
+    CHECK(write(fd, request, sizeof request - 1) == sizeof request - 1);
+    CHECK(read(fd, answer, sizeof answer) > 0);
+    CHECK(write(fd, frame, (size_t)n + 6) == n + 6);
+}
+
 static void run_readers(void *arg)
 {
     const struct readers *r = arg;
     struct epoll_event ready[EVENTS];
-    char request[256];
     int ep = epoll_create1(0);
 
     for (unsigned i = 0; i < r->count; i++) {
         int fd = connect_to(r->port);
-        int n = snprintf(request, sizeof request,
-                         "GET %s HTTP/1.1\r\nHost: localhost\r\n"
-                         "Accept: text/event-stream\r\n\r\n",
-                         r->targets[i % r->target_count]);
-        CHECK(write(fd, request, (size_t)n) == n);
+        const char *target = r->targets[i % r->target_count];
+        if (r->form == FORM_WEBSOCKET)
+            ask_websocket(fd, target);
+        else
+            ask_sse(fd, target, r->form == FORM_GZIP);
         if (!r->stuck || i > 0)
             watch(ep, fd, EPOLLIN);
         atomic_fetch_add(&r->shared->opened, 1);

@@ -5,7 +5,10 @@
  *   bench_origin HOSTS    listens on HOSTS addresses from 127.0.0.1 on, prints their ports
  *
  * GET /SIZE answers with a body of that many bytes and an ETag; a request with If-None-Match is
- * answered 304. Ends when its standard input does.
+ * answered 304. GET /list/KEY/CHANGES/TOTAL/FROM/COUNT answers with COUNT of TOTAL items, from the
+ * one of number FROM on, and the URI of the next so many; with CHANGES 1 one item is another each
+ * time the list is read from its beginning, anywhere in the list, and the one of the time before is
+ * as it was. KEY (a number) tells lists apart. Ends when its standard input does.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,6 +25,7 @@
 #define BODY_MAX ((size_t)4 << 20)
 #define REQUEST_MAX 4096
 #define EVENTS 256
+#define KEYS 4096
 
 static const char not_modified[] = "HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\n\r\n";
 
@@ -48,6 +52,80 @@ static struct buf *answer_of(size_t size)
         buf_putc(&made[i].b, k == 0 || k + 1 == size ? '"' : (char)('a' + k * k % 23));
     return &made[i].b;
 }
+
+/* ---- lists ---- */
+
+static void put_item(struct buf *b, unsigned long i, unsigned long version)
+{
+    buf_printf(b,
+               "{\"id\":%lu,\"name\":\"item of number %lu\",\"price\":%lu,\"currency\":\"EUR\","
+               "\"tags\":[\"a\",\"b\"],\"updated\":\"2024-02-29T12:34:56Z\","
+               "\"stock\":{\"here\":%lu,\"there\":17}}",
+               i, i, i * 7919 % 1000, version);
+}
+
+/* Items are the same in all lists, but for the one that changed. */
+static struct str item_text(unsigned long i)
+{
+    static struct buf texts[KEYS];
+    struct buf *b = &texts[i % KEYS];
+
+    if (b->len == 0)
+        put_item(b, i % KEYS, 0);
+    return buf_view(b);
+}
+
+struct list {
+    unsigned long key, changes, total, from, count;
+};
+
+static void put_list(struct buf *b, const struct list *l)
+{
+    static unsigned long versions[KEYS];
+    unsigned long *version = &versions[l->key % KEYS];
+    unsigned long end = MIN(l->from + l->count, l->total);
+
+    if (l->from == 0)
+        *version += l->changes;
+    unsigned long changed = *version * 377 % MAX(l->total, 1);
+    buf_puts(b, "{\"items\":[");
+    for (unsigned long i = l->from; i < end; i++) {
+        if (i > l->from)
+            buf_putc(b, ',');
+        if (*version && i == changed)
+            put_item(b, i, *version);
+        else
+            buf_str(b, item_text(i));
+    }
+    buf_puts(b, "],\"next\":");
+    if (end < l->total)
+        buf_printf(b, "\"/list/%lu/%lu/%lu/%lu/%lu\"}", l->key, l->changes, l->total, end,
+                   l->count);
+    else
+        buf_puts(b, "null}");
+}
+
+/* NULL: it is no list that is asked for. */
+static const struct buf *answer_list(const char *request)
+{
+    static struct buf body, answer;
+    struct list l;
+
+    if (sscanf(request, "GET /list/%lu/%lu/%lu/%lu/%lu", &l.key, &l.changes, &l.total, &l.from,
+               &l.count) != 5)
+        return NULL;
+    buf_clear(&body);
+    buf_clear(&answer);
+    put_list(&body, &l);
+    buf_printf(&answer,
+               "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: application/json\r\n"
+               "Content-Length: %zu\r\n\r\n",
+               body.len);
+    buf_str(&answer, buf_view(&body));
+    return &answer;
+}
+
+/* ---- connections ---- */
 
 static void send_all(int fd, const char *p, size_t n)
 {
@@ -79,7 +157,9 @@ static bool serve(int fd)
         send_all(fd, not_modified, sizeof not_modified - 1);
         return true;
     }
-    const struct buf *b = answer_of(MIN((size_t)strtoul(request + 5, NULL, 10), BODY_MAX));
+    const struct buf *b = answer_list(request);
+    if (!b)
+        b = answer_of(MIN((size_t)strtoul(request + 5, NULL, 10), BODY_MAX));
     send_all(fd, b->p, b->len);
     return true;
 }

@@ -6,6 +6,7 @@
 #include "core/processor.h"
 #include "core/topic_conf.h"
 #include "publisher/pub_http_conf.h"
+#include "publisher/pub_post.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,6 +34,7 @@ static void set_up(void)
     conf_init(&conf);
     conf_set_current(&conf);
     processor_register(&poller);
+    processor_register(&pub_post);
 }
 
 static struct topic_conf *make(struct str text, const struct topic_conf *was)

@@ -439,6 +439,13 @@ test('tail --json: one line per event, errors too, for the part, mode and header
   assert.deepEqual(new Set(seen), new Set(['a: b']));
 });
 
+test('tail --mode changes: a line per element', async (t) => {
+  const url = await origin(t, (n) => [200, n < 3 ? list(100, 5) : { ...list(100), more: [1] }]);
+  const { status, stdout } = await run(['tail', url, '--every', 'PT0.1S', '--count', '2', '--mode', 'changes']);
+  assert.equal(status, 0);
+  assert.match(stdout, /changes #2\n  deleted \/items 2 \{"id":2,"price":5\}\n  created \/more \[1\]\n$/);
+});
+
 test('tail: status 1 when the last event was an error', async (t) => {
   const url = await origin(t, () => [403, {}]);
   const { status, stdout } = await run(['tail', url, '--count', '1']);

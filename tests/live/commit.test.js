@@ -1,49 +1,20 @@
 // What happens around a commit that takes its time: the store is kept from writing by another program that holds the
 // database's lock, as a backup may for a moment.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
 import { startDaemon } from './lib/daemon.js';
-import { startOrigin } from './lib/origin.js';
+import { ARGS, daemon, newPath, origin, PERIOD, requestCount as count, rig } from './lib/rig.js';
+import { canHoldStore, holdStore } from './lib/store.js';
 import { TOPICS, createTopic, debugOf, eventually, follow, isEvent, patchConfig, pollNow, seqOf } from './lib/topics.js';
 
-const PERIOD = 'PT0.1S';
-const ARGS = ['--loops', '2', '--poll-min-period', PERIOD, '--drain', 'PT0S'];
-let daemon;
-let origin;
-let sqlite3 = true;
+const sqlite3 = canHoldStore();
 
-before(async () => {
-  try {
-    execFileSync('sqlite3', ['--version'], { stdio: 'ignore' });
-  } catch {
-    sqlite3 = false;
-  }
-  origin = await startOrigin();
-  daemon = await startDaemon({ args: ARGS });
-});
-after(async () => {
-  await daemon.stop();
-  await origin.close();
-});
+rig();
 
-let unique = 0;
-const newPath = () => `/source${++unique}`;
 const document = (a) => ({ a, filler: 'x'.repeat(200) }); // larger than a patch of it
-const count = (at) => origin.requests(at).length;
-
-// Resolves when the store cannot write; release() lets it.
-async function holdStore(t, of = daemon) {
-  const child = spawn('sqlite3', [path.join(of.data, 'pollcast.db')], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const ended = new Promise((resolve) => child.on('close', resolve));
-  const held = new Promise((resolve) => child.stdout.once('data', resolve));
-  t.after(() => child.kill());
-  child.stdin.write(".timeout 5000\nBEGIN IMMEDIATE;\nSELECT 'held';\n");
-  await held;
-  return { release: () => { child.stdin.end('ROLLBACK;\n'); return ended; } };
-}
 
 const committing = (topic) => eventually(async () => (await debugOf(daemon, topic)).committing, 'a commit');
 
@@ -55,7 +26,7 @@ test('polls go on, and publish, while what is saved lazily is on its way to disk
   const stream = await follow(t, daemon, topic);
   const first = await stream.next(isEvent);
   await origin.asked(at, count(at) + 3);
-  const store = await holdStore(t);
+  const store = await holdStore(t, daemon);
   await committing(topic); // nothing has changed: it is the time of the last success
   await origin.asked(at, count(at) + 5);
   origin.json(at, document(2));
@@ -73,7 +44,7 @@ test('a poller that stops in mid-commit does not take up the validators of the d
   const topic = await createTopic(daemon, { url: origin.url(at), pollingPeriod: 'PT1H' });
   const stream = await follow(t, daemon, topic);
   await stream.next(isEvent);
-  const store = await holdStore(t);
+  const store = await holdStore(t, daemon);
   origin.json(at, document('second'), { etag: '"second"' });
   await pollNow(daemon, topic);
   await committing(topic);
@@ -98,7 +69,7 @@ test('so does one whose settings change in mid-commit', async (t) => {
   const topic = await createTopic(daemon, { url: origin.url(at), pollingPeriod: 'PT1H' });
   const stream = await follow(t, daemon, topic);
   const first = await stream.next(isEvent);
-  const store = await holdStore(t);
+  const store = await holdStore(t, daemon);
   // The change is on its way to disk before the event is: the owner hears of it in between.
   const changed = patchConfig(daemon, topic, { pollingPeriod: 'PT30M' });
   origin.json(at, document('second'), { etag: '"second"' });

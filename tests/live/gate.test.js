@@ -1,28 +1,15 @@
 // What of a payload counts when payloads are compared, and which payloads are refused: seen by a subscriber, by the API
 // and by the source. Two loops and a connection for each request, so that requests come in on either loop.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
-import { startDaemon } from './lib/daemon.js';
-import { startOrigin } from './lib/origin.js';
+import { daemon, newPath, origin, requestCount as count, rig } from './lib/rig.js';
 import { TOPICS, createTopic, debugOf, eventually, follow, isEvent, nextError, patchConfig, pollNow, seqOf } from './lib/topics.js';
 
 const REST = { pollingPeriod: 'PT1H', retryMaxAttempts: 0 }; // polls only when told
-let daemon;
-let origin;
 
-before(async () => {
-  origin = await startOrigin();
-  daemon = await startDaemon({ args: ['--loops', '2', '--drain', 'PT0S'] });
-});
-after(async () => {
-  await daemon.stop();
-  await origin.close();
-});
+rig({ args: ['--loops', '2', '--drain', 'PT0S'] });
 
-let unique = 0;
-const newPath = () => `/source${++unique}`;
-const count = (at) => origin.requests(at).length;
 const get = (topic, what) => daemon.request('GET', `${TOPICS}/${topic.id}/${what}`);
 const items = (n) => Array.from({ length: n }, (_, id) => ({ id }));
 

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { startDaemon } from './lib/daemon.js';
 import { startOidc } from './lib/oidc.js';
 import { startOrigin } from './lib/origin.js';
-import { TOPICS, createTopic, follow, isEvent, metric, nextError, pollNow } from './lib/topics.js';
+import { TOPICS, createTopic, debugOf, follow, isEvent, metric, nextError, pollNow } from './lib/topics.js';
 
 const PERIOD = 'PT0.2S';
 const ARGS = ['--loops', '2', '--poll-min-period', PERIOD, '--drain', 'PT0S', '--trace', 'all'];
@@ -81,7 +81,7 @@ test('a failing provider is left alone for a while', async (t) => {
   const origin = await startOrigin();
   t.after(() => origin.close());
   origin.status('/token', 500);
-  const config = { url: oidc.api(newPath()), pollingPeriod: PERIOD, authorization: authorization('body', { provider: origin.url('/token') }) };
+  const config = { url: oidc.api(newPath()), pollingPeriod: PERIOD, retryMaxAttempts: 0, authorization: authorization('body', { provider: origin.url('/token') }) };
   const topic = await createTopic(daemon, config);
   const stream = await follow(t, daemon, topic);
   const polls = await metric(daemon, 'polls_error_total');
@@ -91,6 +91,42 @@ test('a failing provider is left alone for a while', async (t) => {
   const [first, second] = origin.requests('/token');
   assert.ok(second.at - first.at >= 900, `${second.at - first.at} ms`);
   assert.ok((await metric(daemon, 'polls_error_total')) >= polls + 2);
+});
+
+test('a poll waits for a provider that is back soon, as for a source', async (t) => {
+  const origin = await startOrigin();
+  t.after(() => origin.close());
+  origin.on('/token', (req, res, n) => {
+    if (n === 1) res.writeHead(503, { 'Retry-After': '1' });
+    else res.writeHead(200, { 'Content-Type': 'application/json' });
+    res.end(n === 1 ? '' : JSON.stringify({ access_token: 'later', token_type: 'Bearer', expires_in: 3600 }));
+  });
+  origin.json('/api', { back: true });
+  const retries = { retryMaxAttempts: 2, retryBackOffInitialDuration: 'PT0.01S', retryBackOffMaxDuration: 'PT0.02S' };
+  const config = { url: origin.url('/api'), pollingPeriod: 'PT1H', ...retries, authorization: authorization('body', { provider: origin.url('/token') }) };
+  const topic = await createTopic(daemon, config);
+  const retried = await metric(daemon, 'polls_retried_total');
+  const stream = await follow(t, daemon, topic);
+  const event = await stream.next(isEvent);
+  assert.deepEqual([event.event, JSON.parse(event.data)], ['snapshot', { back: true }]);
+  assert.equal(origin.requests('/api')[0].headers.authorization, 'Bearer later');
+  const [first, second, third] = origin.requests('/token');
+  assert.ok(second.at - first.at >= 990 && !third, `${second.at - first.at} ms`);
+  assert.ok((await metric(daemon, 'polls_retried_total')) > retried);
+  assert.deepEqual((await debugOf(daemon, topic)).lastPolls.map(({ exit }) => exit), ['ok']);
+});
+
+test('a poll does not wait for a provider that refuses its client', async (t) => {
+  const origin = await startOrigin();
+  t.after(() => origin.close());
+  origin.json('/token', { error: 'invalid_client' }, { status: 401 });
+  const config = { url: origin.url('/api'), pollingPeriod: 'PT1H', authorization: authorization('body', { provider: origin.url('/token') }) };
+  const topic = await createTopic(daemon, config);
+  const retried = await metric(daemon, 'polls_retried_total');
+  const stream = await follow(t, daemon, topic);
+  assert.equal((await nextError(stream)).code, 70401);
+  assert.equal(origin.requests('/token').length, 1);
+  assert.equal(await metric(daemon, 'polls_retried_total'), retried);
 });
 
 const fixed = [

@@ -3,35 +3,18 @@
 // source says next, when it is well again, is the next event.
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import { after, before, describe, it, test } from 'node:test';
+import { describe, it, test } from 'node:test';
 import zlib from 'node:zlib';
 
-import { startDaemon } from './lib/daemon.js';
 import { startOrigin } from './lib/origin.js';
+import { ARGS, daemon, newPath, origin, PERIOD, rig } from './lib/rig.js';
 import { TOPICS, createTopic, debugOf, eventually, follow, isEvent, memoryCounts, metric, nextError, pollNow, seqOf } from './lib/topics.js';
 
 const GOOD = { version: 1, list: Array.from({ length: 20 }, (_, i) => ({ id: i, text: `element ${i}` })) };
 const BETTER = { ...GOOD, version: 2 };
-const PERIOD = 'PT0.1S';
 const LIMIT = 64 * 1024;
-const ARGS = [
-  '--loops', '2', '--poll-min-period', PERIOD, '--poll-deadline', 'PT2S', '--poll-low-speed', 'PT1S',
-  '--payload-max-bytes', '64 KiB', '--drain', 'PT0S',
-];
-let daemon;
-let origin;
 
-before(async () => {
-  origin = await startOrigin();
-  daemon = await startDaemon({ args: ARGS });
-});
-after(async () => {
-  await daemon.stop();
-  await origin.close();
-});
-
-let unique = 0;
-const newPath = () => `/source${++unique}`;
+rig({ args: [...ARGS, '--poll-deadline', 'PT2S', '--poll-low-speed', 'PT1S', '--payload-max-bytes', '64 KiB'] });
 
 const answerWith = (body, headers = {}, status = 200) => (req, res) => {
   res.writeHead(status, { 'Content-Type': 'application/json', ...headers });

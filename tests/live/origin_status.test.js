@@ -1,46 +1,16 @@
 // What a source says by its status: which error that is, what is retried and how often, how long it asks to be left alone,
 // what redirects may do, and what "not modified" is worth.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
 import https from 'node:https';
-import path from 'node:path';
-import { after, before, describe, it, test } from 'node:test';
+import { describe, it, test } from 'node:test';
 
-import { startDaemon, tempFolder } from './lib/daemon.js';
+import { makeAuthority } from './lib/authority.js';
+import { startDaemon } from './lib/daemon.js';
 import { startOrigin } from './lib/origin.js';
+import { ARGS, daemon, FAST_RETRIES, newPath, origin, PERIOD, pollOnce, requestCount as count, rig } from './lib/rig.js';
 import { createTopic, debugOf, eventually, follow, isEvent, metric, nextError, patchConfig, pollNow, seqOf } from './lib/topics.js';
 
-const PERIOD = 'PT0.1S';
-const ARGS = ['--loops', '2', '--poll-min-period', PERIOD, '--drain', 'PT0S'];
-const FAST_RETRIES = { retryBackOffInitialDuration: 'PT0.02S', retryBackOffMaxDuration: 'PT0.05S' };
-let daemon;
-let origin;
-
-before(async () => {
-  origin = await startOrigin();
-  daemon = await startDaemon({ args: ARGS });
-});
-after(async () => {
-  await daemon.stop();
-  await origin.close();
-});
-
-let unique = 0;
-const newPath = () => `/source${++unique}`;
-const count = (at) => origin.requests(at).length;
-
-// One poll that nobody follows; resolves to its outcome.
-async function pollOnce(topic, on = daemon) {
-  const before = (await debugOf(on, topic)).lastPolls.length;
-  await pollNow(on, topic);
-  const { lastPolls } = await eventually(async () => {
-    const now = await debugOf(on, topic);
-    return now.lastPolls.length > before && !now.poller.running ? now : undefined;
-  }, 'the poll');
-  assert.equal(lastPolls.length, before + 1);
-  return lastPolls.at(-1);
-}
+rig();
 
 // ---- codes ----
 
@@ -303,26 +273,21 @@ test('configured headers stay at the origin of the url', async (t) => {
 });
 
 test('a redirect from https to http is refused; from http to https it is not', async (t) => {
-  const dir = tempFolder();
-  const [key, cert] = ['key.pem', 'cert.pem'].map((name) => path.join(dir, name));
-  try {
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
-      '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], { stdio: 'ignore' });
-  } catch (error) {
-    if (error.code !== 'ENOENT') throw error;
+  const authority = makeAuthority();
+  if (!authority) {
     t.skip('needs the program openssl to make a certificate');
     return;
   }
   const plain = newPath();
   origin.json(plain, { plain: true });
-  const secure = https.createServer({ key: fs.readFileSync(key), cert: fs.readFileSync(cert) }, (req, res) => {
+  const secure = https.createServer(authority.issue({ names: ['IP:127.0.0.1'] }), (req, res) => {
     if (req.url === '/down') redirect(origin.url(plain))(req, res);
     else res.end('{"secure":true}');
   });
   await new Promise((resolve) => secure.listen(0, '127.0.0.1', resolve));
   t.after(() => { secure.close(); secure.closeAllConnections(); });
   const base = `https://127.0.0.1:${secure.address().port}`;
-  const own = await startDaemon({ args: [...ARGS, '--poll-ca-file', cert] });
+  const own = await startDaemon({ args: [...ARGS, '--poll-ca-file', authority.file] });
   t.after(() => own.stop());
 
   const up = newPath();

@@ -6,43 +6,21 @@ import zlib from 'node:zlib';
 
 import { startDaemon, within } from './lib/daemon.js';
 import { startOrigin } from './lib/origin.js';
+import { ARGS, daemon, FAST_RETRIES, newPath, origin, PERIOD, pollOnce, queryOf, rig } from './lib/rig.js';
 import { createTopic, debugOf, eventually, follow, isEvent, nextError, patchConfig, pollNow, seqOf, TOPICS } from './lib/topics.js';
 
-const PERIOD = 'PT0.1S';
-const ARGS = ['--loops', '2', '--poll-min-period', PERIOD, '--drain', 'PT0S'];
-const FAST_RETRIES = { retryBackOffInitialDuration: 'PT0.02S', retryBackOffMaxDuration: 'PT0.05S' };
-let daemon;
-let origin;
 let other;
 
-before(async () => {
-  [origin, other] = [await startOrigin(), await startOrigin()];
-  daemon = await startDaemon({ args: ARGS });
+rig({}, async () => {
+  other = await startOrigin();
 });
-after(async () => {
-  await daemon.stop();
-  await Promise.all([origin.close(), other.close()]);
-});
+after(() => other.close());
 
-let unique = 0;
-const newPath = () => `/source${++unique}`;
 const queries = (at, on = origin) => on.requests(at).map((r) => r.url.slice(at.length));
-const queryOf = (req) => new URL(req.url, 'http://h').searchParams;
 
 const inBody = (type, pointer = '/next') => ({ location: 'body', type, pointer });
 const inHeader = { location: 'header' };
 const byCursor = (nextReference, more = {}) => ({ mode: 'cursor', nextReference, ...more });
-
-// One poll that nobody follows; resolves to its outcome.
-async function pollOnce(topic, on = daemon) {
-  const { poller } = await debugOf(on, topic);
-  await pollNow(on, topic);
-  const now = await eventually(async () => {
-    const debug = await debugOf(on, topic);
-    return debug.poller.runs > poller.runs && !debug.poller.step && !debug.poller.running ? debug : undefined;
-  }, 'the poll');
-  return now.lastPolls.at(-1);
-}
 
 async function documentOf(topic, on = daemon) {
   const answer = await on.request('GET', `${TOPICS}/${topic.id}/snapshot`);
@@ -459,6 +437,112 @@ test('pages that are the same are no event, one that differs is a patch', async 
   assert.equal(patch.event, 'patch');
   assert.equal(seqOf(patch), 2);
   assert.deepEqual(await documentOf(topic), all());
+});
+
+describe('of pages that come again each change is seen:', { concurrency: 4 }, () => {
+  // A source of five pages, which step(n) changes before the nth poll; its document is what all of them hold together.
+  const source = (filler = '') => {
+    const pages = [1, 2, 3, 4, 5].map((n) => ({ rows: [{ n, version: 1, text: 'x'.repeat(40) }], next: n < 5 ? n + 1 : null }));
+    const reached = () => {
+      const rows = [];
+      for (let n = 1; n; n = pages[n - 1].next) rows.push(...pages[n - 1].rows);
+      return rows;
+    };
+    const body = (n) => JSON.stringify({ rows: pages[n - 1].rows, next: pages[n - 1].next }).replace('{', `{${filler}`);
+    return { pages, reached, body };
+  };
+  const steps = [
+    ...[1, 2, 3, 4, 5].map((n) => [`in page ${n}`, ({ pages }) => { pages[n - 1].rows[0].version = 2; }]),
+    ['in the first and the last', ({ pages }) => { for (const n of [1, 5]) pages[n - 1].rows[0].version = 3; }],
+    ['nothing', () => {}],
+    ['a page more', ({ pages }) => { pages.push({ rows: [{ n: 6 }], next: null }); pages[4].next = 6; }],
+    ['nothing, again', () => {}],
+    ['one in the middle is passed over', ({ pages }) => { pages[1].next = 4; }],
+    ['fewer pages', ({ pages }) => { pages[3].next = null; }],
+    ['all as it was', ({ pages }) => { pages[1].next = 3; pages[3].next = 5; }],
+    ['an empty page', ({ pages }) => { pages[2].rows = []; }],
+    ['nothing at last', () => {}],
+  ];
+  // One poll of a topic that goes on being polled: with its poller all that it keeps in mind would go.
+  const poll = async (topic) => {
+    const { poller } = await debugOf(daemon, topic);
+    await pollNow(daemon, topic);
+    const now = await eventually(async () => {
+      const debug = await debugOf(daemon, topic);
+      return debug.poller.runs > poller.runs && !debug.poller.step ? debug : undefined;
+    }, 'the poll');
+    return now.lastPolls.at(-1).exit;
+  };
+  const follows = async (t, pagination, serve, filler) => {
+    const at = newPath();
+    const all = source(filler);
+    origin.on(at, (req, res) => serve(all, Number(queryOf(req).get('cursor') ?? 1), res));
+    const topic = await createTopic(daemon, { url: origin.url(at), payloadPointer: '/rows', pollingPeriod: 'PT1H', retryMaxAttempts: 0, pagination });
+    await (await follow(t, daemon, topic)).next(isEvent);
+    assert.equal(await poll(topic), 'unchanged');
+    for (const [what, change] of steps) {
+      const before = JSON.stringify(all.reached());
+      change(all);
+      const asked = origin.requests(at).length;
+      assert.equal(await poll(topic), JSON.stringify(all.reached()) === before ? 'unchanged' : 'ok', what);
+      assert.deepEqual(await documentOf(topic), all.reached(), what);
+      const chain = [1];
+      while (all.pages[chain.at(-1) - 1].next) chain.push(all.pages[chain.at(-1) - 1].next);
+      assert.deepEqual(queries(at).slice(asked).map((query) => Number(new URLSearchParams(query).get('cursor') ?? 1)), chain, what);
+    }
+  };
+  const inBodies = (all, n, res) => res.end(all.body(n));
+  it('the next by a value', (t) => follows(t, byCursor(inBody('value')), inBodies));
+  it('the next by a URI', (t) => follows(t, byCursor(inBody('uri')), (all, n, res) => (
+    res.end(all.body(n).replace(/"next":(\d+)/, '"next":"?cursor=$1"')))));
+  it('the next by the Link field alone', (t) => follows(t, byCursor(inHeader), (all, n, res) => {
+    const { rows, next } = all.pages[n - 1];
+    if (next) res.setHeader('Link', `<?cursor=${next}>; rel=next`);
+    res.end(JSON.stringify({ rows }));
+  }));
+  it('compressed in turn with other codings', (t) => {
+    const codings = { gzip: zlib.gzipSync, deflate: zlib.deflateSync, br: zlib.brotliCompressSync };
+    return follows(t, byCursor(inBody('value')), (all, n, res) => {
+      const coding = Object.keys(codings)[n % 3];
+      res.setHeader('Content-Encoding', coding);
+      res.end(codings[coding](all.body(n)));
+    });
+  });
+  it('the same pages to another request', async (t) => {
+    const at = newPath();
+    servePages(at, [{ rows: [1], next: 2 }, { rows: [2], next: 3 }, { rows: [3], next: null }]);
+    const topic = await createTopic(daemon, {
+      url: origin.url(at), payloadPointer: '/rows', pollingPeriod: 'PT1H', pagination: byCursor(inBody('value')),
+      computedQueryParameters: { since: { type: 'timestamp', useMilliseconds: true } },
+    });
+    await (await follow(t, daemon, topic)).next(isEvent);
+    for (let n = 0; n < 3; n++) assert.equal(await poll(topic), 'unchanged');
+    const moments = origin.requests(at).map((req) => queryOf(req).get('since'));
+    assert.equal(moments.length, 12);
+    for (let i = 0; i < 12; i += 3) assert.equal(new Set(moments.slice(i, i + 3)).size, 1, moments.join());
+    assert.equal(new Set(moments).size, 4, moments.join());
+  });
+  it('pages whose payload was refused are looked at again', async (t) => {
+    const at = newPath();
+    const good = [{ rows: [1, 2, 3], next: 2 }, { rows: [4, 5, 6] }];
+    const bad = [{ rows: [1], next: 2 }, { rows: [2] }];
+    servePages(at, good);
+    const topic = await createTopic(daemon, {
+      url: origin.url(at), payloadPointer: '/rows', pollingPeriod: 'PT1H', pagination: byCursor(inBody('value')), assert: { maxShrink: 0.5 },
+    });
+    const stream = await follow(t, daemon, topic);
+    await stream.next(isEvent);
+    servePages(at, bad);
+    assert.equal(await poll(topic), 'error');
+    assert.equal((await nextError(stream)).code, 70016);
+    for (let n = 0; n < 2; n++) assert.equal(await poll(topic), 'error');
+    assert.match((await debugOf(daemon, topic)).error.message, /maxShrink/);
+    assert.deepEqual((await daemon.request('GET', `${TOPICS}/${topic.id}/refused`)).json.payload, [1, 2]);
+    servePages(at, good);
+    for (let n = 0; n < 2; n++) assert.equal(await poll(topic), 'unchanged');
+    assert.deepEqual(await documentOf(topic), [1, 2, 3, 4, 5, 6]);
+  });
+  it('more bytes of pages than a payload may have, most of them blanks', (t) => follows(t, byCursor(inBody('value')), inBodies, ' '.repeat(400_000)));
 });
 
 test('pagination comes and goes with the settings', async (t) => {

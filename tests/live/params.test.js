@@ -1,49 +1,17 @@
 // Query parameters computed from the last success: what the source is asked for, when that moves, and that it is never
-// ahead of what was published, whatever happens to the server.
-//
-// KILLS in the environment makes the last test shorter or longer, SEED repeats it.
+// ahead of what was published, whatever happens to the server (page_kills.test.js: at any moment).
 import assert from 'node:assert/strict';
-import { after, before, describe, it, test } from 'node:test';
+import { describe, it, test } from 'node:test';
 
-import jsonpatch from 'fast-json-patch';
+import { startDaemon } from './lib/daemon.js';
+import { ARGS, daemon, FAST_RETRIES, newPath, origin, PERIOD, pollOnce, queryOf, rig } from './lib/rig.js';
+import { createTopic, debugOf, eventually, follow, isEvent, nextError, patchConfig, pollNow, TOPICS } from './lib/topics.js';
 
-import { startDaemon, within } from './lib/daemon.js';
-import { startOrigin } from './lib/origin.js';
-import { openStream } from './lib/sse.js';
-import { createTopic, debugOf, eventually, follow, isEvent, nextError, patchConfig, pollNow, seqOf, SSE, TOPICS } from './lib/topics.js';
-
-const PERIOD = 'PT0.1S';
-const ARGS = ['--loops', '2', '--poll-min-period', PERIOD, '--drain', 'PT0S'];
-const FAST_RETRIES = { retryBackOffInitialDuration: 'PT0.02S', retryBackOffMaxDuration: 'PT0.05S' };
 const MILLISECONDS = { since: { type: 'timestamp', reference: 'last-success', useMilliseconds: true } };
-let daemon;
-let origin;
 
-before(async () => {
-  origin = await startOrigin();
-  daemon = await startDaemon({ args: ARGS });
-});
-after(async () => {
-  await daemon.stop();
-  await origin.close();
-});
+rig();
 
-let unique = 0;
-const newPath = () => `/source${++unique}`;
-const queryOf = (req) => new URL(req.url, 'http://h').searchParams;
 const sinceOf = (req) => Number(queryOf(req).get('since'));
-
-// One poll that nobody follows: {exit, from, to}, from before it was asked for to when it had ended.
-async function pollOnce(topic, on = daemon) {
-  const { poller } = await debugOf(on, topic);
-  const from = Date.now();
-  await pollNow(on, topic);
-  const now = await eventually(async () => {
-    const debug = await debugOf(on, topic);
-    return debug.poller.runs > poller.runs && !debug.poller.step && !debug.poller.running ? debug : undefined;
-  }, 'the poll');
-  return { ...now.lastPolls.at(-1), from, to: Date.now() };
-}
 
 // An origin's path that answers by script(req, n), and keeps when each request came by the clock on the wall.
 function scripted(at, script) {
@@ -342,155 +310,4 @@ test('kill -9: it is what was committed with the last event, or later, but never
   own = await startDaemon({ args: ARGS, data: own.data });
   await pollOnce(topic, own);
   assert.equal(sinceOf(origin.requests(at)[4]), since);
-});
-
-// ---- kill -9 at random moments of cycles of pages ----
-
-const KILLS = Number(process.env.KILLS ?? 20);
-let seed = Number(process.env.SEED ?? Date.now() % 2147483647) || 1;
-function rand(n) {
-  seed = (seed * 48271) % 2147483647;
-  return seed % n;
-}
-
-// A source of what happened since a moment, cut into pages. What a cycle is given is fixed when it begins.
-class Happenings {
-  all = []; // {id, t}
-  given = new Set(); // all pages of each cycle, as text
-  calm = false; // nothing happens any more
-  onStep = () => {}; // a request came, or its answer went
-  gate = () => undefined; // awaited before the first answer of a cycle
-  #cycles = new Map();
-  #next = 0;
-
-  happen() {
-    this.all.push({ id: this.all.length, t: Date.now() });
-  }
-
-  async handle(req, res) {
-    this.onStep();
-    const query = queryOf(req);
-    const since = sinceOf(req);
-    let cursor = query.get('cursor');
-    if (cursor === null) {
-      await this.gate(since);
-      cursor = `${++this.#next}.0`;
-      this.#cycles.set(this.#next, this.all.filter((item) => item.t >= since));
-      this.given.add(JSON.stringify(this.#cycles.get(this.#next)));
-    }
-    const [cycle, start] = cursor.split('.').map(Number);
-    const items = this.#cycles.get(cycle);
-    const end = start + 3;
-    // Things go on happening while the pages are fetched.
-    if (!this.calm && rand(2)) this.happen();
-    res.end(JSON.stringify({ items: items.slice(start, end), next: end < items.length ? `${cycle}.${end}` : null }), () => this.onStep());
-  }
-}
-
-const idsOf = (documents) => new Set(documents.flatMap((d) => d.document.map((item) => item.id)));
-
-// All documents that the journal holds, in order: what any subscriber could have had.
-async function journalOf(own, topic) {
-  const documents = [];
-  let document;
-  for (let after = 0, more = true; more;) {
-    const { status, text, json } = await own.request('GET', `${TOPICS}/${topic.id}/events?after=${after}&limit=1000`);
-    assert.equal(status, 200, text);
-    for (const event of json.items) {
-      const seq = seqOf(event);
-      assert.ok(seq > after, `${event.id} after ${after}`);
-      after = seq;
-      document = event.type === 'snapshot' ? event.data : jsonpatch.applyPatch(structuredClone(document), event.data, true).newDocument;
-      documents.push({ seq, document });
-    }
-    more = json.more;
-  }
-  return documents;
-}
-
-test('kill -9 at random moments of cycles of pages: nothing is lost, nothing comes twice', { timeout: 600_000 }, async (t) => {
-  console.log(`params: SEED=${seed} KILLS=${KILLS}`);
-  const source = new Happenings();
-  const at = newPath();
-  origin.on(at, (req, res) => source.handle(req, res));
-  for (let i = 0; i < 10; i++) source.happen();
-  let own = await startDaemon({ args: ARGS });
-  t.after(() => own.stop());
-  const topic = await createTopic(own, {
-    url: origin.url(at), payloadPointer: '/items', pollingPeriod: PERIOD, ...FAST_RETRIES,
-    computedQueryParameters: { since: { ...MILLISECONDS.since, initialValue: 0 } },
-    pagination: { mode: 'cursor', nextReference: { location: 'body', type: 'value', pointer: '/next' } },
-  }, { alwaysOn: true });
-
-  // A subscriber that goes on from its last id; every document it had, by number.
-  const had = new Map();
-  let lastId;
-  let document;
-  const take = (frame) => {
-    const seq = seqOf(frame);
-    assert.ok(!had.has(seq) && seq > (lastId ? seqOf({ id: lastId }) : 0), `${frame.id} after ${lastId}`);
-    lastId = frame.id;
-    document = frame.event === 'snapshot' ? JSON.parse(frame.data) : jsonpatch.applyPatch(structuredClone(document), JSON.parse(frame.data), true).newDocument;
-    had.set(seq, document);
-  };
-  const connect = async () => {
-    const stream = await openStream(own.url, `${SSE}/${topic.id}`, { headers: lastId ? { 'Last-Event-ID': lastId } : {} });
-    assert.equal(stream.status, 200);
-    return stream;
-  };
-  const drain = (stream) => stream.frames.filter((f) => f.event === 'snapshot' || f.event === 'patch').forEach(take);
-
-  const checkNothingMissed = async (on, since) => {
-    const published = idsOf(await journalOf(on, topic));
-    assert.deepEqual(source.all.filter((item) => item.t < since && !published.has(item.id)), [], `asked since ${since}`);
-  };
-
-  let steps = 0;
-  for (let kills = 0; kills < KILLS; kills++) {
-    const stream = await connect();
-    // After so many requests and answers, and a moment in which the server goes on.
-    const wanted = 1 + rand(20);
-    await within(20_000, new Promise((resolve) => {
-      let left = wanted;
-      source.onStep = () => {
-        if (rand(3) === 0) source.happen();
-        if (--left === 0) resolve();
-      };
-    }), 'the steps');
-    steps += wanted;
-    const until = process.hrtime.bigint() + BigInt(rand(3000)) * 1000n;
-    while (rand(2) && process.hrtime.bigint() < until) await new Promise((resolve) => setImmediate(resolve));
-    await own.kill();
-    source.onStep = () => {};
-    await stream.end();
-    drain(stream);
-    stream.close();
-
-    // The next cycle asks for what happened since a moment: all before must have been published.
-    const ready = startDaemon({ args: ARGS, data: own.data });
-    const checked = new Promise((resolve, reject) => {
-      source.gate = (since) => {
-        source.gate = () => undefined;
-        return ready.then((on) => checkNothingMissed(on, since)).then(resolve, reject);
-      };
-    });
-    own = await ready;
-    await within(20_000, checked, 'the first request after the restart');
-  }
-
-  // What happened last comes out, too.
-  source.calm = true;
-  const stream = await connect();
-  const last = source.all.length - 1;
-  await eventually(async () => (await journalOf(own, topic)).some((d) => d.document.some((item) => item.id === last)), 'the last one');
-  const documents = await journalOf(own, topic);
-  await eventually(() => stream.frames.some((f) => f.id !== undefined && isEvent(f) && seqOf(f) >= documents.at(-1).seq), 'the last event');
-  drain(stream);
-  stream.close();
-  assert.equal(idsOf(documents).size, source.all.length);
-  // Each document is all pages of one cycle, no less and no more; and what was read is what was written.
-  const bySeq = new Map(documents.map((d) => [d.seq, d.document]));
-  for (const { document: items } of documents) assert.ok(source.given.has(JSON.stringify(items)), JSON.stringify(items));
-  for (const [seq, items] of had) if (bySeq.has(seq)) assert.deepEqual(items, bySeq.get(seq));
-  console.log(`params: ${documents.length} events of ${source.all.length} happenings, ${KILLS} kills after ${steps} steps, ${had.size} events read`);
 });

@@ -1,31 +1,17 @@
 // When a topic is polled, and when not: who follows it, its period, its settings, restarts.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
 import { startDaemon } from './lib/daemon.js';
-import { startOrigin } from './lib/origin.js';
+import { ARGS, daemon, newPath, origin, PERIOD, requestCount as count, rig } from './lib/rig.js';
 import { TOPICS, createTopic, debugOf, eventually, follow, isEvent, metric, nextError, patchConfig, pollNow, seqOf } from './lib/topics.js';
 
-const PERIOD = 'PT0.1S';
-const ARGS = ['--loops', '2', '--poll-min-period', PERIOD, '--drain', 'PT0S'];
-let daemon;
-let origin;
-
-before(async () => {
-  origin = await startOrigin();
-  daemon = await startDaemon({ args: ARGS });
+rig({}, async () => {
   // Ticks as the polls of this topic do: "so many ticks later" is something to wait for.
   origin.json('/clock', { tick: true });
   await createTopic(daemon, { url: origin.url('/clock'), pollingPeriod: PERIOD }, { alwaysOn: true });
 });
-after(async () => {
-  await daemon.stop();
-  await origin.close();
-});
 
-let unique = 0;
-const newPath = () => `/source${++unique}`;
-const count = (at) => origin.requests(at).length;
 const ticks = (n) => origin.asked('/clock', count('/clock') + n);
 const isRunning = async (topic) => (await debugOf(daemon, topic)).poller.running;
 const exits = async (topic, on = daemon) => (await debugOf(on, topic)).lastPolls.map((p) => p.exit);

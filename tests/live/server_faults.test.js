@@ -56,8 +56,8 @@ describe('requests that are refused:', () => {
   });
   after(() => daemon.stop());
 
-  const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n';
-  const post = (fields, body) => `POST ${TOPICS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${fields}\r\n\r\n${body}`;
+  const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  const post = (fields, body) => `POST ${TOPICS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${fields}\r\n\r\n${body}`;
   const forms = {
     'two lengths': post('Content-Length: 2\r\nContent-Length: 37', `{}${smuggled}`),
     'a list of lengths': post('Content-Length: 2, 37', `{}${smuggled}`),
@@ -70,12 +70,12 @@ describe('requests that are refused:', () => {
     'a chunk size beyond 64 bits': post('Transfer-Encoding: chunked', `10000000000000002\r\n{}\r\n0\r\n\r\n${smuggled}`),
     'a negative chunk size': post('Transfer-Encoding: chunked', `-2\r\n{}\r\n0\r\n\r\n${smuggled}`),
     'a chunk longer than its size': post('Transfer-Encoding: chunked', `1\r\n{}\r\n0\r\n\r\n${smuggled}`),
-    'a folded field': `GET /health/live HTTP/1.1\r\nHost: x\r\nX-A: 1\r\n Transfer-Encoding: chunked\r\n\r\n`,
-    'a NUL in a field': 'GET /health/live HTTP/1.1\r\nHost: x\r\nX-A: 1\0\r\n\r\n',
-    'a NUL in a name': 'GET /health/live HTTP/1.1\r\nHost: x\r\nX\0A: 1\r\n\r\n',
+    'a folded field': `GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-A: 1\r\n Transfer-Encoding: chunked\r\n\r\n`,
+    'a NUL in a field': 'GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-A: 1\0\r\n\r\n',
+    'a NUL in a name': 'GET /health/live HTTP/1.1\r\nHost: localhost\r\nX\0A: 1\r\n\r\n',
     'a blank before the colon': post('Content-Length : 2', `{}${smuggled}`),
-    'lines that end with a bare LF': `GET /health/live HTTP/1.1\nHost: x\nX-A: 1\n\n${smuggled}`,
-    'a bare CR in a field': 'GET /health/live HTTP/1.1\r\nHost: x\r\nX-A: 1\rX-B: 2\r\n\r\n',
+    'lines that end with a bare LF': `GET /health/live HTTP/1.1\nHost: localhost\nX-A: 1\n\n${smuggled}`,
+    'a bare CR in a field': 'GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-A: 1\rX-B: 2\r\n\r\n',
   };
   for (const [name, text] of Object.entries(forms)) {
     it(name, async () => {
@@ -89,7 +89,7 @@ describe('requests that are refused:', () => {
 
   for (const [name, head] of [['many fields', `X-A: ${'a'.repeat(1000)}\r\n`.repeat(100)], ['one field', `X-A: ${'a'.repeat(100_000)}\r\n`]]) {
     it(`100 KB of headers, in ${name}`, async () => {
-      const answer = await talk(daemon, `GET /health/live HTTP/1.1\r\nHost: x\r\n${head}\r\n`);
+      const answer = await talk(daemon, `GET /health/live HTTP/1.1\r\nHost: localhost\r\n${head}\r\n`);
       assert.equal(statusOf(answer), 431, answer);
       assert.equal(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))).errors[0].status, 431);
     });
@@ -203,7 +203,7 @@ test('10 000 channels are opened, and closed at once', async (t) => {
   const topic = await createTopic(daemon, { url: origin.url(at), pollingPeriod: 'PT1H' });
   await pollNow(daemon, topic);
   await origin.asked(at);
-  const request = `GET ${SSE}/${topic.id} HTTP/1.1\r\nHost: x\r\n\r\n`;
+  const request = `GET ${SSE}/${topic.id} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
   const sockets = [];
 
   // Resolves when the first event has come.

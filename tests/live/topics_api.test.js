@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 
+import { assertErrors } from './lib/api.js';
 import { startDaemon, within } from './lib/daemon.js';
 import { startOrigin } from './lib/origin.js';
+import { debugOf } from './lib/topics.js';
 
 const TOPICS = '/streams/hub/api/v1/topics';
 const MASK = '********';
@@ -37,24 +39,6 @@ async function create(...args) {
   return answer.json;
 }
 
-// An answer that fails, in the one shape of all errors.
-function assertErrors(answer, status, ...errors) {
-  assert.equal(answer.status, status, answer.text);
-  assert.match(answer.headers['content-type'], /^application\/json/);
-  assert.deepEqual(Object.keys(answer.json), ['errors']);
-  for (const error of answer.json.errors) {
-    assert.deepEqual(Object.keys(error), ['status', 'title', 'detail', 'meta', 'source']);
-    assert.equal(error.status, status);
-    assert.ok(error.title.length > 0 && error.detail.length > 0);
-  }
-  assert.equal(answer.json.errors.length, errors.length, answer.text);
-  errors.forEach((expected, i) => {
-    if (expected.pointer !== undefined) assert.equal(answer.json.errors[i].source.pointer, expected.pointer);
-    if (expected.parameter) assert.equal(answer.json.errors[i].source.parameter, expected.parameter);
-    if (expected.says) assert.match(answer.json.errors[i].detail, expected.says);
-  });
-}
-
 test('a topic is created, shown by id and by name, and deleted', async () => {
   const body = topic({ pollingPeriod: 'PT60S', headers: { 'X-A': '1' } }, { name: 'näme with ?&#% all' });
   const made = await daemon.request('POST', TOPICS, { body });
@@ -76,7 +60,7 @@ test('a topic is created, shown by id and by name, and deleted', async () => {
       payload: { type: 'snapshot' },
       alwaysOn: false,
     },
-    subscribers: [{ type: 'sse', allowedSubscriptionModes: ['snapshot-only', 'snapshot-patch'], defaultSubscriptionMode: 'snapshot-patch' }],
+    subscribers: [{ type: 'sse', allowedSubscriptionModes: made.json.subscribers[0].allowedSubscriptionModes, defaultSubscriptionMode: 'snapshot-patch' }],
     createTimestamp: made.json.createTimestamp,
     modifyTimestamp: made.json.modifyTimestamp,
   });
@@ -102,7 +86,7 @@ test('all faults are told at once, each with its pointer', async () => {
   const answer = await daemon.request('POST', TOPICS, {
     body: {
       publisher: { type: 'http-poller', config: { url: 'ftp://x', pollingPeriod: 'PT0.1S', headrs: {}, headers: { Host: 'x' } } },
-      subscribers: [{ type: 'webhook' }],
+      subscribers: [{ type: 'pigeon' }],
     },
   });
   assertErrors(
@@ -110,9 +94,9 @@ test('all faults are told at once, each with its pointer', async () => {
     { pointer: '/name', parameter: 'name', says: /required/ },
     { pointer: '/publisher/config/url', parameter: 'config', says: /http:\/\/ or https:\/\// },
     { pointer: '/publisher/config/pollingPeriod', parameter: 'config', says: /between PT0\.5S and PT1H/ },
-    { pointer: '/publisher/config/headers/Host', parameter: 'config', says: /set by the poller/ },
+    { pointer: '/publisher/config/headers/Host', parameter: 'config', says: /set by the (poller|server)/ },
     { pointer: '/publisher/config/headrs', parameter: 'config', says: /did you mean "headers"/ },
-    { pointer: '/subscribers/0/type', parameter: 'subscribers', says: /not offered by this version/ },
+    { pointer: '/subscribers/0/type', parameter: 'subscribers', says: /"sse"/ },
   );
   assert.equal(answer.json.errors[0].title, 'Validation error: Topic');
   assert.equal(answer.json.errors[1].title, 'Validation error: Publisher config');
@@ -151,26 +135,9 @@ test('a repeated member counts once, the last; huge numbers are no trouble', asy
   assertErrors(await daemon.request('POST', TOPICS, { body: huge }), 400, { pointer: '/publisher/config/retryMaxAttempts', says: /a long number/ });
 });
 
-test('media types, methods and paths that are not offered', async () => {
-  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp']) {
-    assertErrors(await daemon.request('POST', TOPICS, { body: topic(), headers: { 'Content-Type': type } }), 415, { says: /application\/json/ });
-  }
-  const utf8 = await daemon.request('POST', TOPICS, { body: topic(), headers: { 'Content-Type': 'Application/JSON; charset=utf-8' } });
-  assert.equal(utf8.status, 201);
-  assertErrors(await daemon.request('GET', TOPICS, { headers: { Accept: 'text/html' } }), 406, { says: /application\/json/ });
-  assert.equal((await daemon.request('GET', TOPICS, { headers: { Accept: 'text/html, */*;q=0.1' } })).status, 200);
-
-  const wrong = await daemon.request('DELETE', TOPICS);
-  assertErrors(wrong, 405, { says: /DELETE is not offered/ });
-  assert.equal(wrong.headers.allow, 'GET, HEAD, POST, OPTIONS');
-  const options = await daemon.request('OPTIONS', `${TOPICS}/x/poll`);
-  assert.equal(options.status, 204);
-  assert.equal(options.headers.allow, 'POST, OPTIONS');
-  for (const target of ['/streams', `${TOPICS}/`, `${TOPICS}/a/b`, '/%00', '/%ff']) {
-    const answer = await daemon.request('GET', target);
-    assert.ok(answer.status === 404 || answer.status === 400, `${target}: ${answer.status}`);
-    assertErrors(answer, answer.status, {});
-  }
+test('paths that are not text, and parts that are missing', async () => {
+  for (const target of ['/%00', '/%ff', `${TOPICS}/%2F`, `${TOPICS}/..`]) assertErrors(await daemon.request('GET', target), 400, {});
+  for (const target of ['/streams', `${TOPICS}/`, `${TOPICS}//poll`]) assertErrors(await daemon.request('GET', target), 404, {});
 });
 
 test('names are unique', async () => {
@@ -203,8 +170,8 @@ test('PATCH merges, null removes, fixed attributes stay', async () => {
   assert.deepEqual((await daemon.request('GET', target)).json, patched.json);
 
   assertErrors(await daemon.request('PATCH', target, { body: { id: '11111111-2222-4333-8444-555555555555' } }), 400, { pointer: '/id', says: /fixed/ });
-  assertErrors(await daemon.request('PATCH', target, { body: { publisher: { payload: { type: 'event' } } } }), 400, {}, { pointer: '/publisher/payload/type', says: /fixed/ });
-  assertErrors(await daemon.request('PATCH', target, { body: { publisher: { type: 'http-post' } } }), 400, {}, { pointer: '/publisher/type', says: /fixed/ });
+  assertErrors(await daemon.request('PATCH', target, { body: { publisher: { payload: { type: 'event' } } } }), 400, { pointer: '/publisher/payload/type', says: /fixed/ });
+  assertErrors(await daemon.request('PATCH', target, { body: { publisher: { type: 'http-post' } } }), 400, { pointer: '/publisher/type', says: /fixed/ });
   assertErrors(await daemon.request('PATCH', target, { body: { name: null } }), 400, { pointer: '/name' });
   assertErrors(await daemon.request('PATCH', target, { body: [] }), 400, { pointer: '' });
   assert.deepEqual((await daemon.request('GET', target)).json, patched.json);
@@ -220,6 +187,19 @@ test('changes made at the same time are all kept', async () => {
   assert.deepEqual(answers.map((a) => a.status), names.map(() => 200), answers.map((a) => a.text).join());
   const { publisher } = (await daemon.request('GET', `${TOPICS}/${made.id}`)).json;
   assert.deepEqual(Object.keys(publisher.config.headers).sort(), names);
+});
+
+test('of changes to one attribute at the same time the last stays, and nobody is refused', async () => {
+  const made = await create({ headers: { 'X-A': '1' } });
+  const target = `${TOPICS}/${made.id}`;
+  const answers = await Promise.all(Array.from({ length: 150 }, (_, i) => daemon.request('PATCH', target, { body: i % 2 ? { publisher: { config: { payloadPointer: `/${i}` } } } : { publisher: { config: { headers: { 'X-B': `${i}` } } } } })));
+  assert.deepEqual(answers.filter((a) => a.status !== 200).map((a) => a.text), []);
+  const { config } = (await daemon.request('GET', target)).json.publisher;
+  // What each saw holds what all before it made: only one of each kind can have been last.
+  const last = answers.filter((a) => a.json.publisher.config.payloadPointer === config.payloadPointer && a.json.publisher.config.headers['X-B'] === config.headers['X-B']);
+  assert.ok(last.length >= 1);
+  assert.equal(config.headers['X-A'], '1');
+  assert.match(config.payloadPointer, /^\/\d+$/);
 });
 
 test('secrets are not shown, and the mask that comes back keeps them', async () => {
@@ -260,39 +240,88 @@ test('PUT creates at a UUID, replaces, and repeats without effect', async () => 
   const fresh = '11111111-2222-4333-8444-555555555556';
   const race = await Promise.all(Array.from({ length: 10 }, (_, i) => daemon.request('PUT', `${TOPICS}/${fresh}`, { body: topic({}, { name: `put ${i}` }) })));
   assert.deepEqual(race.map((r) => r.status).sort(), [...Array(9).fill(200), 201]);
-  assertErrors(await daemon.request('PUT', `${TOPICS}/no-uuid`, { body }), 400, { says: /UUID/ });
+  assertErrors(await daemon.request('PUT', `${TOPICS}/no-uuid`, { body }), 400, { says: /UUID, found "no-uuid"$/ });
+  assertErrors(await daemon.request('PUT', `${TOPICS}/${encodeURIComponent(body.name)}`, { body }), 400, { says: new RegExp(`UUID, found "${body.name}"; the topic of this name has the id ${made.json.id}$`) });
+  const named = topic({}, { name: '11111111-2222-4333-8444-555555555557' });
+  const first = await daemon.request('POST', TOPICS, { body: named });
+  const second = await daemon.request('PUT', `${TOPICS}/${named.name}`, { body: topic() });
+  assert.equal(second.status, 201, 'the name of a topic is no id of one');
+  assert.notEqual(second.json.id, first.json.id);
   assertErrors(await daemon.request('PUT', target, { body: { ...body, id: '11111111-2222-4333-8444-555555555555' } }), 400, { pointer: '/id' });
 });
 
-test('collections come in pages, sorted by name', async () => {
-  const made = [];
-  for (let i = 0; i < 25; i++) made.push((await create({}, { name: `zz page ${String((i * 7) % 25).padStart(2, '0')}` })).name);
-  const all = [];
-  let target = `${TOPICS}?page=1&pageSize=10`;
-  let pages = 0;
-  for (; target; pages++) {
-    const { status, json, headers } = await daemon.request('GET', target);
-    assert.equal(status, 200);
-    assert.equal(json.links.self, target);
-    assert.equal(json.links.first, `${TOPICS}?page=1&pageSize=10`);
-    assert.ok(headers.link.includes(`<${json.links.last}>; rel="last"`));
-    assert.equal(headers.link.includes('rel="next"'), json.links.next !== undefined);
-    assert.equal(json.links.prev !== undefined, pages > 0);
-    all.push(...json.items.map((t) => t.name));
-    target = json.links.next;
+test('fixed attributes and servers own: PUT as PATCH', async () => {
+  const body = topic();
+  const made = await create({}, { name: body.name });
+  const target = `${TOPICS}/${made.id}`;
+  assertErrors(await daemon.request('PUT', target, { body: { ...body, publisher: { type: 'http-post', config: {} } } }), 400, { pointer: '/publisher/type', parameter: 'publisher', says: /fixed/ });
+  assertErrors(await daemon.request('PUT', target, { body: { ...body, publisher: { ...body.publisher, payload: { type: 'event' } } } }), 400, { pointer: '/publisher/payload/type', parameter: 'publisher', says: /fixed/ });
+  const later = { ...body, createTimestamp: '2000-01-01T00:00:00.000Z', modifyTimestamp: 'x', id: made.id.toUpperCase() };
+  const put = await daemon.request('PUT', target, { body: later });
+  assert.equal(put.status, 200, put.text);
+  assert.deepEqual([put.json.id, put.json.createTimestamp], [made.id, made.createTimestamp]);
+});
+
+test('subscribers: an array or a map by type; a map in a PATCH changes its types only', async () => {
+  const sse = (topic) => topic.subscribers.find((one) => one.type === 'sse');
+  const all = sse(await create()).allowedSubscriptionModes;
+  for (const mode of ['snapshot-only', 'snapshot-patch']) assert.ok(all.includes(mode));
+  assert.ok(!all.includes('event'));
+  for (const subscribers of [undefined, [], {}, [{ type: 'sse' }], { sse: {} }, { sse: { type: 'sse' } }]) {
+    const made = await create({}, { subscribers });
+    assert.deepEqual(sse(made), { type: 'sse', allowedSubscriptionModes: all, defaultSubscriptionMode: 'snapshot-patch' });
   }
-  assert.equal(pages, Math.ceil(all.length / 10));
-  assert.deepEqual(all, [...all].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
-  for (const name of made) assert.equal(all.filter((n) => n === name).length, 1);
-  assert.equal((await daemon.request('GET', TOPICS)).json.items.length, 20);
-  const beyond = await daemon.request('GET', `${TOPICS}?page=4000000000&pageSize=1000`);
-  assert.equal(beyond.status, 200);
-  assert.deepEqual(beyond.json.items, []);
-  assert.equal(beyond.json.links.prev, `${TOPICS}?page=1&pageSize=1000`);
-  for (const query of ['page=0', 'page=x', 'page=-1', 'page=', 'pageSize=0', 'pageSize=1001', 'page=99999999999999999999', 'search=name:a', 'sort=createTimestamp,DESC']) {
-    assertErrors(await daemon.request('GET', `${TOPICS}?${query}`), 400, { parameter: query.split('=')[0] });
+  for (const subscribers of [[{ type: 'sse', allowedSubscriptionModes: ['snapshot-only'] }], { sse: { allowedSubscriptionModes: ['snapshot-only'] } }]) {
+    const made = await create({}, { subscribers });
+    assert.equal(sse(made).defaultSubscriptionMode, 'snapshot-only');
+    const patch = (body) => daemon.request('PATCH', `${TOPICS}/${made.id}`, { body: { subscribers: body } });
+    const wider = await patch({ sse: { allowedSubscriptionModes: all } });
+    assert.equal(wider.status, 200, wider.text);
+    assert.deepEqual(sse(wider.json).allowedSubscriptionModes, all);
+    const chosen = await patch({ sse: { defaultSubscriptionMode: 'snapshot-only' } });
+    assert.deepEqual(sse(chosen.json), { type: 'sse', allowedSubscriptionModes: all, defaultSubscriptionMode: 'snapshot-only' });
+    const reset = await patch([{ type: 'sse' }]);
+    assert.deepEqual(sse(reset.json), { type: 'sse', allowedSubscriptionModes: all, defaultSubscriptionMode: 'snapshot-patch' });
+    assertErrors(await patch({ pigeon: {} }), 400, { pointer: '/subscribers/pigeon', parameter: 'subscribers' });
+    assertErrors(await patch({ sse: { type: 'webhook' } }), 400, { pointer: '/subscribers/sse' });
+    assertErrors(await patch({ sse: { allowedSubscriptionModes: ['event'] } }), 400, { parameter: 'subscribers' });
   }
-  assert.equal((await daemon.request('GET', `${TOPICS}?sort=name,ASC`)).status, 200);
+});
+
+test('a change that is not of the publisher leaves its poll alone', async () => {
+  const asked = [];
+  origin.on('/slow', (req, res) => asked.push(res));
+  const made = await create({ url: origin.url('/slow'), pollingPeriod: 'PT1H' }, { publisher: { alwaysOn: true } });
+  const target = `${TOPICS}/${made.id}`;
+  const patch = async (body) => assert.equal((await daemon.request('PATCH', target, { body })).status, 200);
+  const polls = async () => (await debugOf(daemon, made)).lastPolls.map((poll) => poll.exit);
+  await until(() => asked.length === 1);
+
+  await patch({ name: `${made.name}, renamed` });
+  await patch({ subscribers: { sse: { allowedSubscriptionModes: ['snapshot-only'] } } });
+  await daemon.request('PUT', target, { body: { ...made, name: `${made.name}, put` } });
+  asked[0].writeHead(429, { 'Retry-After': '100' }).end();
+  await until(async () => (await polls()).length === 1);
+  assert.deepEqual(await polls(), ['error']);
+  assert.equal(asked.length, 1);
+  assert.ok((await debugOf(daemon, made)).poller.askedToWait);
+
+  await patch({ name: `${made.name}, again` });
+  await patch({ publisher: { alwaysOn: false } });
+  await patch({ publisher: { alwaysOn: true } });
+  await patch({ publisher: { config: { pollingPeriod: 'PT1H' } } });
+  assert.ok((await debugOf(daemon, made)).poller.askedToWait);
+  assert.equal(asked.length, 1);
+
+  await patch({ publisher: { config: { headers: { 'X-A': '1' } } } });
+  await until(() => asked.length === 2);
+  assert.equal((await debugOf(daemon, made)).poller.askedToWait, undefined);
+  await patch({ publisher: { config: { headers: { 'X-A': '2' } } } });
+  await until(() => asked.length === 3);
+  assert.deepEqual(await polls(), ['error', 'cancelled']);
+  asked[2].writeHead(200, { 'Content-Type': 'application/json' }).end('{}');
+  await until(async () => (await polls()).length === 3);
+  assert.deepEqual(await polls(), ['error', 'cancelled', 'ok']);
 });
 
 test('snapshot, events and poll, whichever loop is asked', async () => {
@@ -386,10 +415,10 @@ test('clients that leave before the answer do no harm', async () => {
   for (let i = 0; i < 50; i++) {
     const body = JSON.stringify(topic({}, { name: `left ${i}` }));
     const requests = [
-      `POST ${TOPICS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-      `GET ${TOPICS}/${id}/debug HTTP/1.1\r\nHost: x\r\n\r\n`,
-      `GET ${TOPICS}/${id}/events HTTP/1.1\r\nHost: x\r\n\r\n`,
-      `GET ${TOPICS}/${id}/snapshot HTTP/1.1\r\nHost: x\r\n\r\n`,
+      `POST ${TOPICS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `GET ${TOPICS}/${id}/debug HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+      `GET ${TOPICS}/${id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+      `GET ${TOPICS}/${id}/snapshot HTTP/1.1\r\nHost: localhost\r\n\r\n`,
     ];
     await new Promise((resolve, reject) => {
       const socket = net.connect(Number(port), hostname, () => socket.write(requests[i % 4], () => socket.resetAndDestroy()));

@@ -192,6 +192,24 @@ static void turn(struct rig *b)
     uv_run(loop_uv(b->loop), UV_RUN_ONCE);
 }
 
+static void on_tick(struct timer *t, void *arg)
+{
+    (void)t;
+    (void)arg; /* ending the poll is the point */
+}
+
+/* For what does not wake the loop, at the origin or on a fake clock: a turn of at most about 1 ms. */
+static inline void short_turn(struct rig *b)
+{
+    struct timer t;
+
+    timer_init(&t, on_tick, NULL);
+    /* From the last turn: a clock that was moved since does not move the timers set before. */
+    timer_set(b->loop, &t, loop_now(b->loop) + US_PER_MS);
+    turn(b);
+    timer_clear(b->loop, &t);
+}
+
 /* Until nothing is under way. */
 static void await(struct rig *b)
 {

@@ -1,6 +1,6 @@
 /*
- * A shard with hubs, without topics: the owner of the one topic there is is played by the test.
- * Everything runs on the test's thread: turn() is one turn of the loop. Included by the tests of
+ * A shard with hubs, without topics: the owner of the topic (and of a second, where a test wants one)
+ * is played by the test. Everything runs on the test's thread: turn() is one turn of the loop. Included by the tests of
  * hubs and channels.
  */
 #include <poll.h>
@@ -15,6 +15,7 @@
 #include "core/topic.h"
 
 #define TOPIC_ID "11111111-1111-4111-8111-111111111111"
+#define SECOND_ID "22222222-2222-4222-8222-222222222222"
 #define WALL INT64_C(1769847300123000) /* 2026-01-31T08:15:00.123Z */
 #define HEARTBEAT_US (5 * US_PER_S)
 #define STALL_US (60 * US_PER_S)
@@ -32,6 +33,9 @@ struct rig {
     bool mute;   /* does not answer an attach */
     unsigned attached, detached;
     struct topic_status status;
+    struct topic second;
+    struct topic_conf *second_conf;
+    struct topic_status second_status;
 };
 
 static struct rig rig;
@@ -41,11 +45,17 @@ static struct rig rig;
 struct topic *topic_find(struct shard *sh, const char *id)
 {
     assert_ptr_equal(sh, &rig.shard);
+    if (strcmp(id, SECOND_ID) == 0)
+        return &rig.second;
     return rig.exists && strcmp(id, TOPIC_ID) == 0 ? &rig.topic : NULL;
 }
 
 void topic_attach_hub(struct topic *t, struct shard *to)
 {
+    if (t == &rig.second) {
+        hub_post_attached(to, SECOND_ID, &rig.second_status);
+        return;
+    }
     assert_ptr_equal(t, &rig.topic);
     rig.attached++;
     if (!rig.mute)
@@ -54,8 +64,10 @@ void topic_attach_hub(struct topic *t, struct shard *to)
 
 void topic_detach_hub(struct topic *t, struct shard *from)
 {
-    assert_ptr_equal(t, &rig.topic);
     assert_ptr_equal(from, &rig.shard);
+    if (t == &rig.second)
+        return;
+    assert_ptr_equal(t, &rig.topic);
     rig.detached++;
 }
 
@@ -72,6 +84,18 @@ static bool on_flush(void *arg)
     return hub_flush_all(arg);
 }
 
+static struct topic_conf *rig_conf(const char *id, uint64_t num)
+{
+    struct topic_conf *conf = xcalloc(1, sizeof *conf);
+
+    atomic_init(&conf->refs, 1);
+    memcpy(conf->id, id, UUID_LEN);
+    conf->num = num;
+    conf->name = xstrdup("prices");
+    conf->deliveries[SUBSCRIBER_SSE].modes = ~0u;
+    return conf;
+}
+
 static int rig_setup(void **state)
 {
     rig = (struct rig){.exists = true};
@@ -83,25 +107,27 @@ static int rig_setup(void **state)
     rig.shard.engine = &rig.engine;
     rig.shard.loop = loop_new(0);
     list_init(&rig.shard.dirty_hubs);
+    list_init(&rig.shard.idle_channels);
     list_init(&rig.shard.hub_list);
     loop_set_step(rig.shard.loop, LOOP_STEP_FLUSH, on_flush, &rig.shard);
-    rig.topic_conf = xcalloc(1, sizeof *rig.topic_conf);
-    atomic_init(&rig.topic_conf->refs, 1);
-    memcpy(rig.topic_conf->id, TOPIC_ID, UUID_LEN);
-    rig.topic_conf->num = 1;
-    rig.topic_conf->name = xstrdup("prices");
-    rig.topic_conf->sse_modes = ~0u;
+    rig.topic_conf = rig_conf(TOPIC_ID, 1);
+    rig.second_conf = rig_conf(SECOND_ID, 2);
     *state = &rig;
     return 0;
 }
 
+static void status_set_of(struct topic_status *st, uint64_t seq, const char *document)
+{
+    blob_unref(st->document);
+    st->document = document ? blob_new(document, strlen(document)) : NULL;
+    st->seq = seq;
+    st->changed_wall = seq ? WALL - 60 * US_PER_S : 0;
+    st->checked_wall = seq ? WALL - US_PER_S : 0;
+}
+
 static void status_set(uint64_t seq, const char *document)
 {
-    blob_unref(rig.status.document);
-    rig.status.document = document ? blob_new(document, strlen(document)) : NULL;
-    rig.status.seq = seq;
-    rig.status.changed_wall = seq ? WALL - 60 * US_PER_S : 0;
-    rig.status.checked_wall = seq ? WALL - US_PER_S : 0;
+    status_set_of(&rig.status, seq, document);
 }
 
 static int rig_teardown(void **state)
@@ -112,7 +138,9 @@ static int rig_teardown(void **state)
     map_done(&rig.shard.hubs);
     blob_unref(rig.status.document);
     event_unref(rig.status.error);
+    blob_unref(rig.second_status.document);
     topic_conf_unref(rig.topic_conf);
+    topic_conf_unref(rig.second_conf);
     clock_unfake();
     return 0;
 }
@@ -145,12 +173,13 @@ static inline bool loop_wait(void)
 
 /* ---- what the owner says ---- */
 
-static struct hub *the_hub(void)
+static inline struct hub *the_hub(void)
 {
     return hub_find(&rig.shard, TOPIC_ID);
 }
 
-static void publish(enum event_type type, uint64_t seq, const char *body, const char *document)
+static void publish_to(const char *topic_id, enum event_type type, uint64_t seq, const char *body,
+                       const char *document)
 {
     struct blob *b = blob_new(body, strlen(body));
     struct blob *d = NULL;
@@ -159,11 +188,17 @@ static void publish(enum event_type type, uint64_t seq, const char *body, const 
         d = blob_ref(b);
     else if (document)
         d = blob_new(document, strlen(document));
-    struct event *e = event_new(TOPIC_ID, type, seq, clock_now_wall(), b);
-    hub_post_event(&rig.shard, TOPIC_ID, e, d);
+    struct event *e = event_new(topic_id, type, seq, clock_now_wall(), b);
+    hub_post_event(&rig.shard, topic_id, e, d);
     event_unref(e);
     blob_unref(b);
     blob_unref(d);
+}
+
+static inline void publish(enum event_type type, uint64_t seq, const char *body,
+                           const char *document)
+{
+    publish_to(TOPIC_ID, type, seq, body, document);
 }
 
 static inline void publish_error(int code, const char *message)

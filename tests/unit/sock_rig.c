@@ -1,7 +1,12 @@
 /*
- * A rig (hub_rig.c) with one channel on a socket that takes as many bytes as the test says.
+ * A rig (hub_rig.c) with one channel, plain or compressed, on a socket that takes as many bytes as the
+ * test says.
  */
 #include "hub_rig.c"
+
+#include <zlib.h>
+
+#include "core/channel_sse.h"
 
 struct sock {
     struct channel *channel;
@@ -11,9 +16,13 @@ struct sock {
     unsigned open;  /* channels */
     bool shut, stalled, broken;
     unsigned writes;
+    enum http_coding coding; /* of channels that are opened; HTTP_CODING_NONE: plain */
+    size_t forgotten;        /* of the text of a compressed stream */
+    bool whole;              /* a compressed stream has come to its end */
 };
 
 static struct sock sock;
+static enum http_coding coding_of_tests; /* what sock.coding begins with */
 
 ssize_t stream_writev(struct stream *s, const struct iovec *v, int count)
 {
@@ -80,7 +89,7 @@ static void pump(void)
 static int sock_setup(void **state)
 {
     clock_fake(1000 * US_PER_S, WALL);
-    sock = (struct sock){.room = SIZE_MAX, .portion = SIZE_MAX};
+    sock = (struct sock){.room = SIZE_MAX, .portion = SIZE_MAX, .coding = coding_of_tests};
     return rig_setup(state);
 }
 
@@ -93,11 +102,16 @@ static int sock_teardown(void **state)
 
 #define sock_test(fn) cmocka_unit_test_setup_teardown(fn, sock_setup, sock_teardown)
 
-static void open_channel(enum mode mode, uint64_t after)
+static inline void open_channel(enum mode mode, uint64_t after)
 {
     struct http_request r = {0};
 
-    assert_int_equal(channel_open(&rig.shard, &r, rig.topic_conf, mode, after > 0, after), E_OK);
+    struct sse_topic t = {rig.topic_conf, mode, after > 0, after};
+
+    assert_int_equal(
+        channel_open(&rig.shard, &r,
+                     &(struct sse_wish){.topics = &t, .count = 1, .coding = sock.coding}),
+        E_OK);
 }
 
 /* The next heartbeat period passes. */
@@ -113,38 +127,84 @@ static inline void silence(void)
 
 /* ---- what the client got ---- */
 
-/* Every UUID that is not the topic's becomes "…": subscription ids are random. */
-static char *without_ids(struct buf *b)
+/* Every UUID that is not a topic's becomes "…": subscription ids are random. */
+static char *without_ids(struct str b)
 {
     AUTO(buf_done) struct buf out = BUF_INIT;
 
-    for (size_t i = 0; i < b->len;) {
-        struct str s = str_make(b->p + i, MIN(b->len - i, (size_t)UUID_LEN));
-        if (uuid_is_valid(s) && !str_eqz(s, TOPIC_ID)) {
+    for (size_t i = 0; i < b.n;) {
+        struct str s = str_make(b.p + i, MIN(b.n - i, (size_t)UUID_LEN));
+        if (uuid_is_valid(s) && !str_eqz(s, TOPIC_ID) && !str_eqz(s, SECOND_ID)) {
             buf_puts(&out, "…");
             i += UUID_LEN;
         } else {
-            buf_putc(&out, b->p[i++]);
+            buf_putc(&out, b.p[i++]);
         }
     }
     buf_putc(&out, '\0');
     return buf_take(&out);
 }
 
+/* As much of it as the bytes so far give. */
+static void inflate_got(struct buf *ret)
+{
+    bool zlib = sock.coding == HTTP_CODING_DEFLATE;
+    z_stream z = {.next_in = (Bytef *)sock.got.p, .avail_in = (uInt)sock.got.len};
+    int rc;
+
+    assert_int_equal(inflateInit2(&z, zlib ? 15 : 15 + 16), Z_OK);
+    do {
+        assert_int_equal(buf_reserve(ret, 64 * 1024), E_OK);
+        z.next_out = (Bytef *)ret->p + ret->len;
+        z.avail_out = 64 * 1024;
+        rc = inflate(&z, Z_SYNC_FLUSH);
+        assert_true(rc == Z_OK || rc == Z_BUF_ERROR || rc == Z_STREAM_END);
+        ret->len += 64 * 1024 - z.avail_out;
+    } while (z.avail_out == 0 && rc != Z_STREAM_END);
+    assert_int_equal(z.avail_in, 0);
+    sock.whole = rc == Z_STREAM_END;
+    inflateEnd(&z);
+}
+
+/* The text that the client has, since forget_got(). */
+static void plain_got(struct buf *ret)
+{
+    if (sock.coding != HTTP_CODING_GZIP && sock.coding != HTTP_CODING_DEFLATE) {
+        buf_str(ret, buf_view(&sock.got));
+        return;
+    }
+    inflate_got(ret);
+    buf_consume(ret, sock.forgotten);
+}
+
+static char *text_got(void)
+{
+    AUTO(buf_done) struct buf b = BUF_INIT;
+
+    plain_got(&b);
+    return without_ids(buf_view(&b));
+}
+
 static void assert_got(const char *wanted)
 {
-    AUTO_FREE char *got = without_ids(&sock.got);
+    AUTO_FREE char *got = text_got();
 
     assert_string_equal(got, wanted);
 }
 
-static void forget_got(void)
+static inline void forget_got(void)
 {
-    buf_clear(&sock.got);
+    AUTO(buf_done) struct buf b = BUF_INIT;
+
+    plain_got(&b);
+    if (sock.coding == HTTP_CODING_GZIP || sock.coding == HTTP_CODING_DEFLATE)
+        sock.forgotten += b.len;
+    else
+        buf_clear(&sock.got);
 }
 
 /* A JSON string of n bytes. */
-static char *large_document(size_t n)
+static inline char *large_document(size_t n)
 {
     char *p = xmalloc(n + 1);
 

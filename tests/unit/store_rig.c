@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "store/store.h"
+#include "store/store_journal.h"
 
 #include "store_check.c"
 
@@ -377,6 +377,22 @@ static inline struct store_read read_after(struct rig *r, uint64_t topic_num, ui
 
 #define AUTO_READ AUTO(store_read_done) struct store_read
 #define AUTO_LOAD AUTO(store_load_done) struct store_load
+
+/* first 0: none. */
+static inline void expect_read(struct rig *r, uint64_t num, uint64_t after, bool exact,
+                               uint64_t first, uint64_t last)
+{
+    AUTO_READ rd = read_after(r, num, after, 0, 0);
+
+    assert_int_equal(rd.op.err, E_OK);
+    assert_int_equal(rd.exact, exact);
+    assert_int_equal(rd.count, first ? last + 1 - first : 0);
+    if (first) {
+        assert_int_equal(rd.events[0].seq, first);
+        assert_int_equal(rd.events[rd.count - 1].seq, last);
+    }
+    assert_false(rd.more);
+}
 
 static inline struct store_load load(struct rig *r, uint64_t topic_num)
 {

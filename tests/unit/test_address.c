@@ -53,6 +53,23 @@ static void test_bad(void **state)
     bad("[::1:8080", "brackets");
 }
 
+static void test_local_by_its_text(void **state)
+{
+    static const char *const local[] = {"127.0.0.1:8080", "127.9.9.9:0", "[::1]:80", "LocalHost:80",
+                                        ":8080"};
+    static const char *const others[] = {"0.0.0.0:8080",     "[::]:8080", "10.0.0.1:80",
+                                         "no such host:80",  "8080",      "",
+                                         "localhost.net:80", "::1:8080"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(local); i++)
+        if (!address_is_local(str_of(local[i])))
+            fail_msg("%s is local", local[i]);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (address_is_local(str_of(others[i])))
+            fail_msg("%s is not local", others[i]);
+}
+
 static void test_format(void **state)
 {
     char text[ADDRESS_TEXT_MAX];
@@ -66,5 +83,5 @@ static void test_format(void **state)
 
 int main(void)
 {
-    return RUN_TESTS(test_good, test_bad, test_format);
+    return RUN_TESTS(test_good, test_bad, test_local_by_its_text, test_format);
 }

@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "api/api_answer.h"
+#include "api/api_etag.h"
 
 #define BIT(m) (1u << (m))
 
@@ -131,12 +132,38 @@ static void etags(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (api_etag_matches(str_of(rows[i].field), STR("\"7\"")) != rows[i].matches)
+        if (api_etag_matches(str_of(rows[i].field), STR("\"7\""), false) != rows[i].matches)
             fail_msg("If-None-Match: %s", rows[i].field);
+    }
+}
+
+static void etags_of_other_forms(void **state)
+{
+    static const struct {
+        const char *field, *etag;
+        bool strong, matches;
+    } rows[] = {
+        {"\"7-gzip\"", "\"7\"", true, true},
+        {"\"7\"", "\"7-gzip\"", true, true},
+        {"W/\"7-gzip\"", "\"7\"", false, true},
+        {"W/\"7\"", "\"7\"", true, false},
+        {"W/\"7\", \"7\"", "\"7\"", true, true},
+        {"*", "\"7\"", true, true},
+        {"\"7-gzip-gzip\"", "\"7\"", true, false},
+        {"\"-gzip\"", "\"7\"", true, false},
+        {"7\"", "\"7\"", true, false},
+        {"\"7", "\"7\"", true, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (api_etag_matches(str_of(rows[i].field), str_of(rows[i].etag), rows[i].strong) !=
+            rows[i].matches)
+            fail_msg("If-Match: %s", rows[i].field);
     }
 }
 
 int main(void)
 {
-    return RUN_TESTS(matching, allow, routes_are_described, accepts, etags);
+    return RUN_TESTS(matching, allow, routes_are_described, accepts, etags, etags_of_other_forms);
 }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "core/attr.h"
+#include "core/conf.h"
 
 struct inner {
     int64_t depth;
@@ -18,7 +19,7 @@ struct all {
     double share;
     struct attr_map map;
     struct attr_ints codes;
-    struct attr_texts pointers;
+    struct attr_texts pointers, secrets;
     int colour;
     unsigned sides;
     struct inner inner;
@@ -57,7 +58,7 @@ static const struct attr inner_rows[] = {
     {.name = "secret",
      .kind = ATTR_STRING,
      .at = offsetof(struct inner, secret),
-     .flags = ATTR_SECRET,
+     .flags = ATTR_SECRET | ATTR_REFERENCE,
      .min = 3,
      .max = 20},
 };
@@ -76,9 +77,10 @@ static const struct attr rows[] = {
     ROW(INT, count, .preset = "-3", .min = -5, .max = 5),
     ROW(DURATION, wait, .preset = "PT1.5S", .max = 60 * US_PER_S),
     ROW(NUMBER, share, .preset = "0.25", .max = 1),
-    ROW(STRING_MAP, map, .max = 3, .is_secret = is_secret),
+    ROW(STRING_MAP, map, .flags = ATTR_REFERENCE, .max = 3, .is_secret = is_secret),
     ROW(INT_LIST, codes, .preset = "1,22,-3", .min = -3, .max = 99),
     ROW(POINTER_LIST, pointers, .max = 3),
+    ROW(STRING_LIST, secrets, .flags = ATTR_SECRET | ATTR_REFERENCE, .max = 2),
     ROW(ENUM, colour, .preset = "green", .names = colours, .later = colours_later),
     ROW(NAME_LIST, sides, .names = sides),
     ROW(OBJECT, inner, .rows = inner_rows, .row_count = ARRAY_LEN(inner_rows)),
@@ -94,17 +96,23 @@ struct result {
     struct all all;
 };
 
-static void parse(struct result *r, const char *json)
+static void parse_as(struct result *r, const char *json, bool stored)
 {
     struct attr_ctx c;
 
     *r = (struct result){.doc = NULL};
     assert_int_equal(jdoc_parse(str_of(json), NULL, &r->doc, NULL), E_OK);
     faults_init(&r->faults);
+    r->faults.stored = stored;
     attr_ctx_init(&c, &r->faults, "Title", "/at");
     attr_parse(&c, rows, ARRAY_LEN(rows), jdoc_root(r->doc), &r->all);
     assert_string_equal(buf_cstr(&c.pointer), "/at");
     attr_ctx_done(&c);
+}
+
+static void parse(struct result *r, const char *json)
+{
+    parse_as(r, json, false);
 }
 
 static void result_done(struct result *r)
@@ -221,6 +229,9 @@ static void one_fault(void **state)
          "found string: it has 2 characters"},
         {"{\"inner\":{\"depth\":1,\"secret\":\"********\"}}", "/at/inner/secret",
          "none is stored here"},
+        {"{\"inner\":{\"depth\":1,\"secret\":\"abc${abc}\"}}", "/at/inner/secret",
+         "expected ${env:NAME} or ${file:/absolute/path}"},
+        {"{\"map\":{\"a\":\"${env:A\"}}", "/at/map/a", "at character 1 that no } closes"},
         {"{\"json\":[]}", "/at/json", "expected an object"},
         {"{\"later\":0}", "/at/later", "not offered by this version yet"},
         {"{\"cuont\":0}", "/at/cuont", "did you mean \"count\"?"},
@@ -273,6 +284,39 @@ static void pointer_lists(void **state)
     result_done(&r);
 }
 
+static void string_lists(void **state)
+{
+    struct result r;
+
+    (void)state;
+    parse(&r, "{\"secrets\":\"abc\"}");
+    assert_int_equal(r.faults.count, 0);
+    assert_int_equal(r.all.secrets.count, 1);
+    assert_string_equal(r.all.secrets.items[0], "abc");
+    result_done(&r);
+    parse(&r, "{\"secrets\":[\"abc\",\"${env:A}\"]}");
+    assert_int_equal(r.faults.count, 0);
+    assert_int_equal(r.all.secrets.count, 2);
+    assert_string_equal(r.all.secrets.items[1], "${env:A}");
+    result_done(&r);
+    parse(&r, "{\"secrets\":[\"\",\"********\"]}");
+    assert_int_equal(r.faults.count, 2);
+    assert_string_equal(r.faults.items[0].pointer, "/at/secrets/0");
+    assert_string_equal(r.faults.items[1].pointer, "/at/secrets/1");
+    assert_non_null(strstr(r.faults.items[1].detail, "none is stored"));
+    assert_int_equal(r.all.secrets.count, 0);
+    result_done(&r);
+    parse(&r, "{\"secrets\":[1,\"hush\",2]}");
+    assert_int_equal(r.faults.count, 1);
+    assert_non_null(strstr(r.faults.items[0].detail, "at most 2 elements, found 3"));
+    result_done(&r);
+    parse(&r, "{\"secrets\":{\"hush\":1}}");
+    assert_int_equal(r.faults.count, 1);
+    assert_string_equal(r.faults.items[0].detail,
+                        "expected a string, or an array of at most 2, found object");
+    result_done(&r);
+}
+
 /* What had a fault has its default, so that later checks find no half-made values. */
 static void faulty_keeps_default(void **state)
 {
@@ -303,6 +347,40 @@ static void null_and_empty_are_absent(void **state)
     result_done(&r);
 }
 
+/* What a server that others reach allows its clients to refer to; what it has stored it keeps. */
+static void references_that_are_not_allowed(void **state)
+{
+    const char *json = "{\"map\":{\"a\":\"${env:A}\"},\"inner\":{\"depth\":1,"
+                       "\"secret\":\"${file:/a}\"}}";
+    struct result r;
+    struct conf conf;
+
+    (void)state;
+    conf_init(&conf);
+    free(conf.listen);
+    conf.listen = xstrdup("0.0.0.0:80");
+    parse(&r, json);
+    assert_int_equal(r.faults.count, 0);
+    result_done(&r);
+    conf_set_current(&conf);
+    parse(&r, json);
+    assert_int_equal(r.faults.count, 2);
+    assert_string_equal(r.faults.items[0].pointer, "/at/map/a");
+    assert_non_null(strstr(r.faults.items[0].detail, "the setting secrets.env of this server"));
+    assert_string_equal(r.faults.items[1].pointer, "/at/inner/secret");
+    assert_non_null(strstr(r.faults.items[1].detail, "the setting secrets.files of this server"));
+    result_done(&r);
+    parse_as(&r, json, true);
+    assert_int_equal(r.faults.count, 0);
+    assert_string_equal(r.all.inner.secret, "${file:/a}");
+    result_done(&r);
+    parse_as(&r, "{\"map\":{\"a\":\"${env\"}}", true);
+    assert_int_equal(r.faults.count, 1);
+    result_done(&r);
+    conf_set_current(NULL);
+    conf_done(&conf);
+}
+
 static void assert_written(const char *json, const char *expected)
 {
     AUTO(buf_done) struct buf text = BUF_INIT;
@@ -327,6 +405,20 @@ static void written(void **state)
                    "{" PRESETS("1.0", "\"map\":{\"password\":\"********\",\"user\":\"y\"},") "}");
     assert_written("{\"inner\":{\"secret\":\"abc\"}}",
                    "{" PRESETS("-3", "") ",\"inner\":{\"depth\":7,\"secret\":\"********\"}}");
+    assert_written("{\"inner\":{\"secret\":\"${env:A}\"}}",
+                   "{" PRESETS("-3", "") ",\"inner\":{\"depth\":7,\"secret\":\"${env:A}\"}}");
+    assert_written("{\"map\":{\"password\":\"abc${env:A}\"}}",
+                   "{" PRESETS("-3", "\"map\":{\"password\":\"********\"},") "}");
+    assert_written("{\"secrets\":\"a\"}",
+                   "{\"preset\":\"as it is\",\"flag\":true,\"count\":-3,\"wait\":\"PT1.5S\","
+                   "\"share\":0.25,\"codes\":[1,22,-3],\"secrets\":\"********\","
+                   "\"colour\":\"green\"}");
+    assert_written("{\"secrets\":[\"a\",\"${env:A}\"]}",
+                   "{\"preset\":\"as it is\",\"flag\":true,\"count\":-3,\"wait\":\"PT1.5S\","
+                   "\"share\":0.25,\"codes\":[1,22,-3],\"secrets\":[\"********\",\"${env:A}\"],"
+                   "\"colour\":\"green\"}");
+    assert_written("{\"map\":{\"password\":\"${file:/a}\"}}",
+                   "{" PRESETS("-3", "\"map\":{\"password\":\"${file:/a}\"},") "}");
 }
 
 static void unmasked(void **state)
@@ -361,6 +453,6 @@ static void unmasked(void **state)
 
 int main(void)
 {
-    return RUN_TESTS(defaults, values, one_fault, pointer_lists, faulty_keeps_default,
-                     null_and_empty_are_absent, written, unmasked);
+    return RUN_TESTS(defaults, values, one_fault, pointer_lists, string_lists, faulty_keeps_default,
+                     null_and_empty_are_absent, references_that_are_not_allowed, written, unmasked);
 }

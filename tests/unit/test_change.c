@@ -52,7 +52,33 @@ static void ignored_values_go_with_the_others(void **state)
     jomit_free(ignore);
 }
 
+static bool is_none(const char *before, const char *after, const struct change_conf *conf)
+{
+    AUTO(jdoc_freep) struct jdoc *d = NULL;
+
+    assert_int_equal(jdoc_parse(str_of(after), NULL, &d, NULL), E_OK);
+    return change_is_none(str_of(before), jdoc_root(d), conf);
+}
+
+/* Where nothing but this counts, no patch is looked for. */
+static void equal_or_not(void **state)
+{
+    char *patterns[] = {(char *)(uintptr_t) "/at"};
+    struct jomit *ignore = jomit_new(patterns, 1);
+    const struct change_conf plain = {0}, ignoring = {.ignore = ignore};
+
+    (void)state;
+    assert_true(is_none("{\"a\":1,\"b\":2}", "{\"b\":2.0,\"a\":1}", &plain));
+    assert_false(is_none("[1,2]", "[2,1]", &plain));
+    assert_false(is_none("{\"at\":1}", "{\"at\":2}", &plain));
+    assert_true(is_none("{\"at\":1,\"v\":1}", "{\"at\":2,\"v\":1}", &ignoring));
+    assert_false(is_none("{\"at\":1,\"v\":1}", "{\"at\":1,\"v\":2}", &ignoring));
+    /* What was damaged is like nothing. */
+    assert_false(is_none("{\"v\":", "{\"v\":1}", &plain));
+    jomit_free(ignore);
+}
+
 int main(void)
 {
-    return RUN_TESTS(nothing_a_patch_or_the_whole, ignored_values_go_with_the_others);
+    return RUN_TESTS(nothing_a_patch_or_the_whole, ignored_values_go_with_the_others, equal_or_not);
 }

@@ -87,11 +87,13 @@ static size_t run_case(const char *name, struct str text, size_t first, size_t p
         if (line.n && line.p[0] != '#')
             step(line);
     }
-    AUTO_FREE char *got = without_ids(&sock.got);
+    AUTO_FREE char *got = text_got();
     AUTO_FREE char *wanted = str_dup(text);
     if (strcmp(got, wanted) != 0)
         print_message("case %s, first write %zu, others %zu\n", name, first, portion);
     assert_string_equal(got, wanted);
+    /* Who was told that it is over has all that belongs to a compressed stream. */
+    assert_int_equal(sock.whole, sock.shut && coding_of_tests != HTTP_CODING_PLAIN);
     size_t n = sock.got.len;
     sock_teardown(&state);
     return n;
@@ -113,29 +115,54 @@ static char *read_case(const char *dir, const char *name)
     return buf_take(&b);
 }
 
-/* Each case as it is, with a first write cut at every byte, and byte by byte. */
-static void test_cases(void **state)
+/* As it is, with a first write cut at every byte, and byte by byte. */
+static void run_case_cut(const char *name, struct str text)
 {
-    (void)state;
+    size_t n = run_case(name, text, SIZE_MAX, SIZE_MAX);
+
+    for (size_t cut = 1; cut < n; cut++)
+        run_case(name, text, cut, SIZE_MAX);
+    run_case(name, text, 0, 1);
+    run_case(name, text, 7, 11);
+}
+
+static void run_cases(enum http_coding coding)
+{
     AUTO_FREE char *dir = xasprintf("%s/sse", getenv("POLLCAST_CASES"));
     DIR *d = opendir(dir);
     struct dirent *entry;
     unsigned cases = 0;
 
+    coding_of_tests = coding;
     assert_non_null(d);
     while ((entry = readdir(d))) {
         if (entry->d_name[0] == '.')
             continue;
         AUTO_FREE char *text = read_case(dir, entry->d_name);
-        size_t n = run_case(entry->d_name, str_of(text), SIZE_MAX, SIZE_MAX);
-        for (size_t cut = 1; cut < n; cut++)
-            run_case(entry->d_name, str_of(text), cut, SIZE_MAX);
-        run_case(entry->d_name, str_of(text), 0, 1);
-        run_case(entry->d_name, str_of(text), 7, 11);
+        run_case_cut(entry->d_name, str_of(text));
         cases++;
     }
     closedir(d);
     assert_true(cases >= 10);
+    coding_of_tests = HTTP_CODING_PLAIN;
+}
+
+static void test_cases(void **state)
+{
+    (void)state;
+    run_cases(HTTP_CODING_PLAIN);
+}
+
+static void test_cases_gzip(void **state)
+{
+    (void)state;
+    run_cases(HTTP_CODING_GZIP);
+}
+
+static void test_cases_deflate(void **state)
+{
+    (void)state;
+    run_cases(HTTP_CODING_DEFLATE);
 }
 
 /* ---- the channel and its connection ---- */
@@ -146,7 +173,8 @@ static void test_rest_of_the_head_comes_first(void **state)
     struct http_request r = {.user = (void *)(uintptr_t) "lose\r\n\r\n"};
 
     status_set(5, "{}");
-    assert_int_equal(channel_open(&rig.shard, &r, rig.topic_conf, MODE_SNAPSHOT_PATCH, true, 5),
+    struct sse_topic t = {rig.topic_conf, MODE_SNAPSHOT_PATCH, true, 5};
+    assert_int_equal(channel_open(&rig.shard, &r, &(struct sse_wish){.topics = &t, .count = 1}),
                      E_OK);
     pump();
     assert_got("lose\r\n\r\n: resumed after " TOPIC_ID "#5\n\n");
@@ -241,7 +269,7 @@ static void test_end_finishes_the_frame(void **state)
         turns();
         hub_post_deleted(&rig.shard, TOPIC_ID);
         pump();
-        AUTO_FREE char *got = without_ids(&sock.got);
+        AUTO_FREE char *got = text_got();
         AUTO_FREE char *wanted =
             xasprintf("%sevent: error\ndata: {\"datetime\":\"2026-01-31T08:15:00.123Z\","
                       "\"subscriptionId\":\"…\",\"code\":40404,\"category\":\"subscription\","
@@ -321,7 +349,7 @@ static void test_begun_heartbeat_is_finished(void **state)
         hub_post_checked(&rig.shard, TOPIC_ID, WALL); /* another text from now on */
         publish(EVENT_PATCH, 6, "[]", "{}");
         pump();
-        AUTO_FREE char *got = without_ids(&sock.got);
+        AUTO_FREE char *got = text_got();
         AUTO_FREE char *wanted = xasprintf("%s%s", beat, frame);
         assert_string_equal(got, wanted);
         sock_teardown(&own);
@@ -425,7 +453,9 @@ static void test_out_of_the_ring_closes_an_event_channel(void **state)
     open_channel(MODE_EVENT, 0);
     pump();
     sock.room = 0;
-    for (uint64_t seq = 6; seq <= 6 + LIMIT_RING_EVENTS; seq++)
+    publish(EVENT_EVENT, 6, "{}", NULL);
+    turns();
+    for (uint64_t seq = 7; seq <= 7 + LIMIT_RING_EVENTS; seq++)
         publish(EVENT_EVENT, seq, "{}", NULL);
     pump();
     assert_false(sock.open);
@@ -447,7 +477,7 @@ static void test_large_documents_are_not_kept(void **state)
         publish(EVENT_PATCH, seq, "[]", document);
     turns();
     struct hub *h = the_hub();
-    assert_true(h->ring.whole_bytes <= LIMIT_RING_BYTES);
+    assert_true(h->ring.sides[HUB_WHOLE].bytes <= LIMIT_RING_BYTES);
     assert_int_equal(h->ring.next - h->ring.first, 5);
     pump();
     buf_putc(&sock.got, '\0');
@@ -588,7 +618,7 @@ static void test_mode_not_allowed_any_more(void **state)
     open_channel(MODE_SNAPSHOT_PATCH, 5);
     pump();
     forget_got();
-    rig.topic_conf->sse_modes = MODE_BIT(MODE_SNAPSHOT_ONLY);
+    rig.topic_conf->deliveries[SUBSCRIBER_SSE].modes = MODE_BIT(MODE_SNAPSHOT_ONLY);
     hub_post_conf(&rig.shard, TOPIC_ID, rig.topic_conf);
     pump();
     assert_got("event: error\ndata: {\"datetime\":\"2026-01-31T08:15:00.123Z\","
@@ -617,6 +647,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_cases_gzip),
+        cmocka_unit_test(test_cases_deflate),
         sock_test(test_rest_of_the_head_comes_first),
         sock_test(test_all_that_is_due_in_few_writes),
         sock_test(test_a_broken_connection_closes),

@@ -85,6 +85,8 @@ static void test_defaults(void **state)
     assert_int_equal(c.journal_max_age_us, US_PER_DAY);
     assert_int_equal(c.sse_heartbeat_us, 5 * US_PER_S);
     assert_int_equal(c.egress_allow.count, 0);
+    assert_int_equal(c.secrets_env.count, 0);
+    assert_int_equal(c.secrets_files.count, 0);
     conf_done(&c);
 }
 
@@ -199,6 +201,26 @@ static void test_bad_files(void **state)
     expect_fault("{\"payload\":{\"maxBytes\":\"65 MiB\"}}", "from 1 KiB to 64 MiB");
 }
 
+static void test_what_topics_may_refer_to(void **state)
+{
+    struct reading r;
+
+    (void)state;
+    assert_true(read_text(&r, "{\"secrets\":{\"env\":[\"API_*\",\"X?\"],"
+                              "\"files\":[\"/run/secrets\",\"/\"]}}"));
+    assert_int_equal(r.conf.secrets_env.count, 2);
+    assert_string_equal(r.conf.secrets_env.items[0], "API_*");
+    assert_int_equal(r.conf.secrets_files.count, 2);
+    assert_string_equal(r.conf.secrets_files.items[1], "/");
+    done(&r);
+    expect_fault("{\"secrets.env\":[\"A\",\"A.B\"]}",
+                 "secrets.env: expected names of variables (letters, digits, _, with * and ? for "
+                 "others), found \"A.B\" (f.json:1)");
+    expect_fault("{\"secrets.files\":\"secrets\"}",
+                 "secrets.files: expected absolute paths of directories");
+    expect_fault("{\"secrets.files\":[\"/a\",\"/a/../b\"]}", "found \"/a/../b\" (f.json:1)");
+}
+
 static void test_all_faults_at_once(void **state)
 {
     struct reading r;
@@ -224,5 +246,6 @@ int main(void)
 {
     return RUN_TESTS(test_every_row_has_help, test_defaults, test_names_of_enums_match,
                      test_what_reloads, test_current, test_file, test_empty_list_in_file,
-                     test_bad_files, test_all_faults_at_once, test_settings_that_need_each_other);
+                     test_bad_files, test_what_topics_may_refer_to, test_all_faults_at_once,
+                     test_settings_that_need_each_other);
 }

@@ -1,9 +1,12 @@
 #include "unit.h"
 
 #include <ftw.h>
+#include <semaphore.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "core/engine.h"
+#include "core/subscription.h"
 #include "core/topic.h"
 #include "publisher/pub_http.h"
 
@@ -66,14 +69,14 @@ static void on_put(struct store_op *op)
     loop_stop(CONTAINER_OF(op, struct put, op.op)->loop);
 }
 
-static void put_record(struct store *s, struct loop *l, const char *id, const char *name,
-                       const char *body)
+static void put_record(struct store *s, struct loop *l, const char *kind, const char *id,
+                       const char *name, const char *body)
 {
     struct put put = {.loop = l};
 
     put.op.op.reply = l;
     put.op.op.done = on_put;
-    put.op.kind = "topic";
+    put.op.kind = kind;
     put.op.id = xstrdup(id);
     put.op.name = xstrdup(name);
     put.op.body = blob_new(body, strlen(body));
@@ -98,15 +101,23 @@ static struct store *open_store(const struct conf *c)
     return s;
 }
 
-static void put_records(const struct conf *c)
+#define GOOD_TOPIC                                                                                 \
+    "{\"name\":\"good\",\"publisher\":{\"type\":\"http-poller\",\"config\":"                       \
+    "{\"url\":\"http://127.0.0.1:1/\"}},\"subscribers\":[{\"type\":\"webhook\"}]}"
+#define BAD_TOPIC "{\"publisher\":{\"type\":\"of a later version\"}}"
+
+struct record {
+    const char *kind, *id, *body;
+};
+
+/* Up to one without a kind. */
+static void put_records(const struct conf *c, const struct record *records)
 {
     struct store *s = open_store(c);
     struct loop *l = loop_new(0);
 
-    put_record(s, l, good_id, "good",
-               "{\"name\":\"good\",\"publisher\":{\"type\":\"http-poller\",\"config\":"
-               "{\"url\":\"http://127.0.0.1:1/\"}}}");
-    put_record(s, l, bad_id, "bad", "{\"publisher\":{\"type\":\"of a later version\"}}");
+    for (; records->kind; records++)
+        put_record(s, l, records->kind, records->id, records->id, records->body);
     store_close(s);
     loop_free(l);
 }
@@ -116,6 +127,17 @@ static void count_record(const struct store_record *r, const struct store_head *
     (void)r;
     (void)head;
     ++*(unsigned *)arg;
+}
+
+static unsigned count_records(const struct conf *c, struct str kind)
+{
+    struct errinfo ei = ERRINFO_INIT;
+    unsigned records = 0;
+    struct store *s = open_store(c);
+
+    assert_ok(store_each_record(s, kind, count_record, &records, &ei), &ei);
+    store_close(s);
+    return records;
 }
 
 /* ---- tests ---- */
@@ -169,11 +191,12 @@ static void test_a_record_that_does_not_load_is_left_alone(void **state)
     struct conf c;
     struct engine *e;
     struct errinfo ei = ERRINFO_INIT;
-    unsigned records = 0;
 
     (void)state;
     conf_make(&c, "127.0.0.1:0");
-    put_records(&c);
+    put_records(&c, (const struct record[]){{"topic", good_id, GOOD_TOPIC},
+                                            {"topic", bad_id, BAD_TOPIC},
+                                            {NULL, NULL, NULL}});
     assert_ok(engine_start(&c, on_request, on_error_body, &e, &ei), &ei);
     for (unsigned i = 0; i < e->shard_count; i++) {
         assert_non_null(map_get(&e->shards[i]->by_id, str_of(good_id)));
@@ -182,11 +205,122 @@ static void test_a_record_that_does_not_load_is_left_alone(void **state)
                          e->shards[i] == shard_owner(e, good_id));
     }
     engine_stop(e);
+    assert_int_equal(count_records(&c, STR("topic")), 2);
+    conf_done(&c);
+}
 
-    struct store *s = open_store(&c);
-    assert_ok(store_each_record(s, STR("topic"), count_record, &records, &ei), &ei);
-    store_close(s);
-    assert_int_equal(records, 2);
+/* ---- subscriptions ---- */
+
+struct sub_config {
+    struct subscription_common common;
+};
+
+static const struct attr sub_rows[] = {SUBSCRIPTION_ROWS(struct sub_config)};
+
+static void *sub_config_new(const jval *root, struct faults *f)
+{
+    struct sub_config *c = xcalloc(1, sizeof *c);
+    struct attr_ctx ctx;
+
+    attr_ctx_init(&ctx, f, "Validation error: Subscription", "");
+    attr_parse(&ctx, sub_rows, ARRAY_LEN(sub_rows), root, c);
+    attr_ctx_done(&ctx);
+    return c;
+}
+
+static void sub_config_free(void *config)
+{
+    free(config);
+}
+
+static atomic_uint started, stopped;
+static sem_t starts;
+
+static void *sub_start(struct subscription *s)
+{
+    atomic_fetch_add(&started, 1);
+    sem_post(&starts);
+    return s;
+}
+
+static void sub_stop(void *sub_state)
+{
+    (void)sub_state;
+    atomic_fetch_add(&stopped, 1);
+}
+
+static const struct sink sink = {
+    .type = SUBSCRIBER_WEBHOOK,
+    .attrs = sub_rows,
+    .attr_count = ARRAY_LEN(sub_rows),
+    .config_new = sub_config_new,
+    .config_free = sub_config_free,
+    .window = 1,
+    .start = sub_start,
+    .stop = sub_stop,
+};
+
+static const char sub_id[] = "22222222-2222-4222-8222-111111111111";
+static const char suspended_id[] = "22222222-2222-4222-8222-222222222222";
+static const char orphan_id[] = "22222222-2222-4222-8222-333333333333";
+static const char unknown_id[] = "22222222-2222-4222-8222-444444444444";
+
+#define SUBSCRIPTION(topic, status)                                                                \
+    "{\"type\":\"webhook\",\"topicId\":\"" topic "\",\"since\":0,\"subscription\":"                \
+    "{\"subscriptionMode\":\"snapshot-patch\",\"subscriptionStatus\":\"" status "\"}}"
+
+static const struct record subscription_records[] = {
+    {"topic", good_id, GOOD_TOPIC},
+    {"subscription", sub_id, SUBSCRIPTION("11111111-2222-4333-8444-555555555555", "active")},
+    {"subscription", suspended_id,
+     SUBSCRIPTION("11111111-2222-4333-8444-555555555555", "suspended")},
+    {"subscription", orphan_id, SUBSCRIPTION("11111111-2222-4333-8444-666666666666", "active")},
+    {"subscription", unknown_id, "{\"type\":\"of a later version\"}"},
+    {NULL, NULL, NULL},
+};
+
+static void test_subscriptions_are_loaded_with_their_topics(void **state)
+{
+    struct conf c;
+    struct engine *e;
+    struct errinfo ei = ERRINFO_INIT;
+
+    (void)state;
+    conf_make(&c, "127.0.0.1:0");
+    put_records(&c, subscription_records);
+    assert_int_equal(sem_init(&starts, 0, 0), 0);
+    assert_ok(engine_start(&c, on_request, on_error_body, &e, &ei), &ei);
+    for (unsigned i = 0; i < e->shard_count; i++) {
+        assert_non_null(subscription_find(e->shards[i], str_of(sub_id)));
+        assert_non_null(subscription_find(e->shards[i], str_of(suspended_id)));
+        assert_null(subscription_find(e->shards[i], str_of(orphan_id)));
+        assert_null(subscription_find(e->shards[i], str_of(unknown_id)));
+    }
+    const struct timespec until = {.tv_sec = time(NULL) + 10};
+    assert_int_equal(sem_timedwait(&starts, &until), 0);
+    engine_stop(e);
+    assert_int_equal(atomic_load(&started), 1);
+    assert_int_equal(atomic_load(&stopped), 1);
+    /* The orphan is gone for good; what a later version wrote is not. */
+    assert_int_equal(count_records(&c, STR("subscription")), 3);
+    conf_done(&c);
+}
+
+/* Its topic may be the one that this version cannot read. */
+static void test_a_subscription_of_a_topic_that_was_not_loaded_is_left_alone(void **state)
+{
+    struct conf c;
+    struct engine *e;
+    struct errinfo ei = ERRINFO_INIT;
+
+    (void)state;
+    conf_make(&c, "127.0.0.1:0");
+    put_records(&c, subscription_records);
+    put_records(&c, (const struct record[]){{"topic", bad_id, BAD_TOPIC}, {NULL, NULL, NULL}});
+    assert_ok(engine_start(&c, on_request, on_error_body, &e, &ei), &ei);
+    assert_null(subscription_find(e->shards[0], str_of(orphan_id)));
+    engine_stop(e);
+    assert_int_equal(count_records(&c, STR("subscription")), 4);
     conf_done(&c);
 }
 
@@ -231,11 +365,16 @@ static void test_refusals(void **state)
 int main(void)
 {
     processor_register(&pub_http);
+    sink_register(&sink);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_starts_and_stops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_raises_the_limit_of_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_record_that_does_not_load_is_left_alone, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_subscriptions_are_loaded_with_their_topics, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_a_subscription_of_a_topic_that_was_not_loaded_is_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
     };
 

@@ -53,7 +53,7 @@ static void test_error(void **state)
     assert_int_equal(e->seq, 0);
     assert_int_equal(e->error_code, 70013);
 
-    struct event *own = event_new_personal(e, TOPIC_ID);
+    struct event *own = event_new_personal(e, TOPIC_ID, NULL);
     assert_str(str_make(own->head, own->head_len), "event: error\ndata: ");
     assert_str(blob_view(own->body),
                "{\"datetime\":\"2026-01-31T08:15:00.123Z\",\"subscriptionId\":\"" TOPIC_ID "\","
@@ -61,6 +61,36 @@ static void test_error(void **state)
     assert_int_equal(own->error_code, 70013);
     event_unref(own);
     event_unref(e);
+}
+
+/* As a channel of several topics tells them. */
+static void test_events_of_a_channel(void **state)
+{
+    (void)state;
+    struct blob *body = blob_new("{}", 2), *line = blob_new("id: x\n", 6);
+    struct event *e = event_new(TOPIC_ID, EVENT_CHANGES, 7, WALL, body);
+    struct event *error = event_new_error(40404, STR("gone"), WALL, 1000);
+
+    assert_int_equal(event_id_line(e), 4 + UUID_LEN + 3);
+    assert_int_equal(event_id_line(error), 0);
+    struct event *own = event_new_as(e, line);
+    assert_str(str_make(own->head, own->head_len), "event: changes\ndata: ");
+    assert_ptr_equal(own->body, body);
+    assert_ptr_equal(event_have_form(own, EVENT_FORM_ID), line);
+    assert_int_equal(own->seq, 7);
+    assert_int_equal(event_id_line(own), 0);
+    event_unref(own);
+    own = event_new_personal(error, "s", TOPIC_ID);
+    assert_true(str_starts(str_make(own->head, own->head_len), STR("retry: 1000\nevent: error\n")));
+    assert_str(blob_view(own->body),
+               "{\"datetime\":\"2026-01-31T08:15:00.123Z\",\"subscriptionId\":\"s\",\"topicId\":"
+               "\"" TOPIC_ID
+               "\",\"code\":40404,\"category\":\"subscription\",\"message\":\"gone\"}");
+    event_unref(own);
+    event_unref(error);
+    event_unref(e);
+    blob_unref(line);
+    blob_unref(body);
 }
 
 static unsigned made;
@@ -177,6 +207,7 @@ static void test_id_of_another_topic(void **state)
 int main(void)
 {
     return RUN_TESTS(test_head, test_longest_head_fits, test_error, test_error_with_retry,
-                     test_a_form_is_made_once, test_categories, test_id_is_parsed_back,
-                     test_id_in_capitals, test_malformed_ids, test_id_of_another_topic);
+                     test_events_of_a_channel, test_a_form_is_made_once, test_categories,
+                     test_id_is_parsed_back, test_id_in_capitals, test_malformed_ids,
+                     test_id_of_another_topic);
 }

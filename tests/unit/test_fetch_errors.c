@@ -77,6 +77,10 @@ static void test_unknown_host(void **state)
     assert_int_equal(g->err, E_POLL_HOST);
     assert_has(g->text, "nosuchhost.invalid:81");
     assert_has(g->text, "check its spelling");
+    /* Again: what the first left behind must not be lost. */
+    g = ask_target(b, "http://nosuchhost.invalid:81/", NULL);
+    await(b);
+    assert_int_equal(g->err, E_POLL_HOST);
     assert_still_works(b);
 }
 
@@ -133,7 +137,7 @@ static void test_broken_answers(void **state)
         {"/chunked-short", E_POLL_CONNECT, "in the middle of the answer"},
         {"/reset", E_POLL_CONNECT, "broke"},
         {"/nothing", E_POLL_CONNECT, "without an answer"},
-        {"/garbage", E_POLL_UNKNOWN, "not HTTP"},
+        {"/garbage", E_POLL_UNKNOWN, "the answer is not valid HTTP/1.1"},
         {"/head-large", E_POLL_SIZE, "header"},
         {"/line-large", E_POLL_SIZE, "header"},
     };
@@ -164,6 +168,34 @@ static void test_size_limit(void **state)
     assert_fails(sized, E_POLL_SIZE, "1001 bytes");
     assert_fails(unsized, E_POLL_SIZE, "limit of 1000");
     assert_fails(huge, E_POLL_SIZE, "limit of 1000");
+    assert_still_works(b);
+}
+
+static void test_cut(void **state)
+{
+    static const char *const paths[] = {"/big/1001", "/unsized/1001", "/unsized/3000000",
+                                        "/big/3000000"};
+    struct rig *b = *state;
+    struct fetch_params p = params(b);
+
+    p.max_bytes = 1000;
+    p.cut = true;
+    struct got *fits = ask_with(b, "/big/1000", &p);
+    await(b);
+    assert_int_equal(fits->err, E_OK);
+    assert_int_equal(fits->body_len, 1000);
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct got *g = ask_with(b, paths[i], &p);
+        await(b);
+        assert_int_equal(g->err, E_OK);
+        assert_int_equal(g->status, 200);
+        assert_int_equal(g->body_len, 1000);
+    }
+    /* The same handle, for whom it would be an error. */
+    p.cut = false;
+    struct got *whole = ask_with(b, "/unsized/1001", &p);
+    await(b);
+    assert_fails(whole, E_POLL_SIZE, "limit of 1000");
     assert_still_works(b);
 }
 
@@ -254,7 +286,88 @@ static void test_silence(void **state)
     assert_still_works(b);
 }
 
+/* Counted from when it leaves the queue, however long it was there; and silence is fine. */
+static void test_timeout(void **state)
+{
+    struct rig *b = *state;
+    struct fetcher_conf conf = rig_conf();
+    struct fetch_params p = params(b);
+
+    conf.low_speed_us = 50 * US_PER_MS;
+    conf.per_host = 1;
+    replace_fetcher(b, &conf, NULL);
+    p.timeout_us = 200 * US_PER_MS;
+    int64_t began = clock_now();
+    struct got *first = ask_with(b, "/hang", &p);
+    struct got *second = ask_with(b, "/drip", &p);
+    struct got *third = ask_with(b, "/ok", &p);
+    await_one(b, first);
+    assert_fails(first, E_POLL_TIMEOUT, "no answer within 20");
+    assert_in_range(clock_now() - began, 200 * US_PER_MS, 350 * US_PER_MS);
+    await(b);
+    assert_fails(second, E_POLL_TIMEOUT, "not whole after 20");
+    assert_in_range(clock_now() - began, 400 * US_PER_MS, 2 * US_PER_S);
+    assert_int_equal(third->err, E_OK);
+    /* The deadline holds all the same, also in the queue. */
+    p.deadline = clock_now() + 100 * US_PER_MS;
+    struct got *running = ask_with(b, "/hang", &p);
+    struct got *queued = ask_with(b, "/ok", &p);
+    await(b);
+    assert_fails(running, E_POLL_TIMEOUT, "no answer within 10");
+    if (queued->err)
+        assert_fails(queued, E_POLL_TIMEOUT, "under way");
+    assert_still_works(b);
+}
+
 /* ---- what is refused ---- */
+
+static bool has_ipv6(void)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* libcurl makes localhost an address of each family, and tries them in an order of its own. */
+static void test_egress_names_all(void **state)
+{
+    struct rig *b = *state;
+    struct fetcher_conf conf = rig_conf();
+    struct egress *e = NULL;
+    char url[64], first[96];
+
+    assert_ok(egress_new(true, NULL, 0, &e, NULL), NULL);
+    replace_fetcher(b, &conf, e);
+    egress_unref(e);
+    snprintf(url, sizeof url, "http://localhost:%u/ok", b->origin->port);
+    struct got *g = ask_target(b, url, NULL);
+    await(b);
+    snprintf(first, sizeof first, "localhost:%u: the address 127.0.0.1 is in", b->origin->port);
+    assert_fails(g, E_POLL_EGRESS, first);
+    if (has_ipv6())
+        assert_has(g->text, "add 127.0.0.1 or its range to egress.allow; the address ::1 is in");
+}
+
+static void test_egress_allows_one_of_two(void **state)
+{
+    static const char *const allow[] = {"127.0.0.1"};
+    struct rig *b = *state;
+    struct fetcher_conf conf = rig_conf();
+    struct egress *e = NULL;
+    char url[64];
+
+    assert_ok(egress_new(true, allow, 1, &e, NULL), NULL);
+    replace_fetcher(b, &conf, e);
+    egress_unref(e);
+    snprintf(url, sizeof url, "http://localhost:%u/ok", b->origin->port);
+    struct got *g = ask_target(b, url, NULL);
+    await(b);
+    if (g->err)
+        fail_msg("%s", g->text);
+    assert_int_equal(g->status, 200);
+}
 
 static void test_egress(void **state)
 {
@@ -332,12 +445,16 @@ int main(void)
         rig_test(test_no_tls_there),
         rig_test(test_broken_answers),
         rig_test(test_size_limit),
+        rig_test(test_cut),
         rig_test(test_deadline),
         rig_test(test_deadline_in_the_past),
         rig_test(test_deadline_in_the_queue),
         rig_test(test_deadline_covers_redirects),
         rig_test(test_silence),
+        rig_test(test_timeout),
         rig_test(test_egress),
+        rig_test(test_egress_names_all),
+        rig_test(test_egress_allows_one_of_two),
         rig_test(test_requests_that_cannot_be_made),
     };
 

@@ -116,7 +116,7 @@ static void test_multis_are_closed_when_idle(void **state)
     clock_fake(clock_now(), clock_now_wall());
     for (int i = 0; i < 5; i++) {
         clock_advance(61 * US_PER_S);
-        turn(b);
+        short_turn(b);
     }
     clock_unfake();
     ask(b, "/ok");
@@ -137,7 +137,7 @@ static void test_cancel_queued_running_done(void **state)
     for (int i = 0; i < 4; i++)
         queued[i] = ask(b, "/ok");
     while (b->origin->requests < 4)
-        turn(b);
+        short_turn(b);
     cancel(b, queued[0]);
     cancel(b, running[0]); /* lets one of the queue go */
     await_one(b, queued[1]);
@@ -215,7 +215,7 @@ static void test_target_changes_under_way(void **state)
     struct got *hung = ask(b, "/hang");
 
     while (b->origin->requests < 1)
-        turn(b);
+        short_turn(b);
     for (int i = 0; i < 100; i++)
         set_header(b, "/hang", "X-Token", i % 2 ? "a" : "b");
     struct got *g = ask(b, "/echo");

@@ -1,7 +1,8 @@
 #include "unit.h"
 
+#include "core/conf.h"
+#include "core/http_auth_conf.h"
 #include "core/token_wire.h"
-#include "publisher/http_auth_conf.h"
 
 #define OAUTH2(more)                                                                               \
     "{\"type\":\"oauth2\",\"provider\":\"https://id.example/token\",\"clientId\":\"i d\","         \
@@ -116,8 +117,9 @@ static void references_are_taken_as_they_are(void **state)
     static const char *const rows[] = {
         BASIC("${env:USER_OF_API}", ""),
         BEARER("${file:/run/secrets/my token}"),
-        "{\"type\":\"oauth2\",\"provider\":\"https://id.example/token\",\"clientId\":\"${env:ID}\","
-        "\"clientSecret\":\"${file:/run/secrets/api}\"}",
+        ("{\"type\":\"oauth2\",\"provider\":\"https://id.example/"
+         "token\",\"clientId\":\"${env:ID}\","
+         "\"clientSecret\":\"${file:/run/secrets/api}\"}"),
     };
     (void)state;
 
@@ -126,6 +128,110 @@ static void references_are_taken_as_they_are(void **state)
 
         parse(&p, rows[i]);
         assert_int_equal(p.faults.count, 0);
+        assert_true(http_auth_by_reference(&p.conf));
+    }
+}
+
+/* On a server that only this machine reaches. */
+static enum err resolve(const struct parsed *p, struct http_auth_conf *ret, struct errinfo *ei)
+{
+    struct secret_rules rules;
+
+    secret_rules_of(conf_current(), &rules);
+    return http_auth_resolve(&p->conf, &rules, ret, ei);
+}
+
+static void resolved_clients(void **state)
+{
+    AUTO(parsed_done) struct parsed p;
+    AUTO(http_auth_resolved_done) struct http_auth_conf now = {.type = HTTP_AUTH_NONE};
+    struct errinfo ei = ERRINFO_INIT;
+
+    (void)state;
+    setenv("AUTH_ID", "i:d", 1);
+    setenv("AUTH_SECRET", "h\xc3\xbcsh", 1);
+    parse(&p, "{\"type\":\"oauth2\",\"provider\":\"https://id.example/token\",\"clientId\":"
+              "\"${env:AUTH_ID}\",\"clientSecret\":\"a $${ ${env:AUTH_SECRET}\",\"mode\":\"body\","
+              "\"scope\":\"${env:AUTH_ID}\"}");
+    assert_int_equal(p.faults.count, 0);
+    assert_ok(resolve(&p, &now, &ei), &ei);
+    struct token_conf *c = http_auth_client(&now);
+    assert_str(c->client.provider, "https://id.example/token");
+    assert_str(c->client.id, "i:d");
+    assert_str(c->client.secret, "a ${ h\xc3\xbcsh");
+    assert_str(c->client.scope, "${env:AUTH_ID}");
+    assert_int_equal(c->client.mode, TOKEN_MODE_BODY);
+    token_conf_unref(c);
+}
+
+static void resolved_values(void **state)
+{
+    static const struct {
+        const char *text, *value;
+    } rows[] = {
+        {BASIC("u${env:AUTH_USER}", ""), "Basic dXVzZXI6aHVzaA=="},
+        {"{\"type\":\"basic\",\"username\":\"\",\"password\":\"${env:AUTH_USER}\"}",
+         "Basic OnVzZXI="},
+        {BEARER("${env:AUTH_USER}.${env:AUTH_USER}"), "Bearer user.user"},
+        {BEARER("a$${b}"), "Bearer a${b}"},
+    };
+
+    (void)state;
+    setenv("AUTH_USER", "user", 1);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(parsed_done) struct parsed p;
+        AUTO(http_auth_resolved_done) struct http_auth_conf now = {.type = HTTP_AUTH_NONE};
+        AUTO(buf_wipe) struct buf value = BUF_INIT;
+        struct errinfo ei = ERRINFO_INIT;
+
+        parse(&p, rows[i].text);
+        assert_int_equal(p.faults.count, 0);
+        assert_ok(resolve(&p, &now, &ei), &ei);
+        assert_null(http_auth_client(&now));
+        http_auth_value(&now, &value);
+        assert_str(buf_view(&value), rows[i].value);
+    }
+}
+
+static void what_references_must_not_give(void **state)
+{
+    static const struct {
+        const char *text, *gives;
+        const char *says; /* behind the attribute and the variable */
+    } rows[] = {
+        {BASIC("${env:AUTH_X}", ""), "us:er",
+         "authorization.username: the environment variable AUTH_X cannot be used: it has a colon"},
+        {BASIC("${env:AUTH_X}", ""), "us\ner", "it has control characters or line breaks"},
+        {"{\"type\":\"basic\",\"username\":\"u\",\"password\":\"${env:AUTH_X}\"}", "hush\n",
+         "authorization.password: the environment variable AUTH_X cannot be used: it has control"},
+        {BEARER("${env:AUTH_X}"), "hush hush",
+         "authorization.token: the environment variable AUTH_X cannot be used: it has a character "
+         "other than visible ASCII"},
+        {BEARER("x${env:AUTH_X}"), "h\xc3\xbcsh", "other than visible ASCII"},
+        {BEARER("${env:AUTH_X}"), NULL,
+         "authorization.token: the environment variable AUTH_X is not set"},
+        {"{\"type\":\"oauth2\",\"provider\":\"https://id.example/token\",\"clientId\":\"i\","
+         "\"clientSecret\":\"${env:AUTH_X}\"}",
+         "hush\x7f", "authorization.clientSecret: the environment variable AUTH_X cannot be used"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(parsed_done) struct parsed p;
+        struct http_auth_conf now = {.type = HTTP_AUTH_BASIC, .mode = 77};
+        struct errinfo ei = ERRINFO_INIT;
+
+        if (rows[i].gives)
+            setenv("AUTH_X", rows[i].gives, 1);
+        else
+            unsetenv("AUTH_X");
+        parse(&p, rows[i].text);
+        assert_int_equal(p.faults.count, 0);
+        assert_int_equal(resolve(&p, &now, &ei), E_POLL_CONFIG);
+        if (!strstr(ei.text, rows[i].says))
+            fail_msg("\"%s\" does not say \"%s\"", ei.text, rows[i].says);
+        assert_null(strstr(ei.text, "hush"));
+        assert_int_equal(now.mode, 77); /* left alone */
     }
 }
 
@@ -167,6 +273,10 @@ static const struct {
      {{"/a/provider", "user"}, {"/a/clientSecret", "it has a control character"}}},
     {BASIC("a:b", ""), {{"/a/username", "without a colon"}}},
     {BEARER("Bearer hush"), {{"/a/token", "leave out the word Bearer"}}},
+    {BEARER("Bearer ${env:TOKEN}"), {{"/a/token", "leave out the word Bearer"}}},
+    {BASIC("a:${env:REST}", ""), {{"/a/username", "without a colon"}}},
+    {BASIC("${env:A-B}", ""), {{"/a/username", "found \"A-B\""}}},
+    {BEARER("hush${hush}"), {{"/a/token", "expected ${env:NAME} or ${file:/absolute/path}"}}},
     {BEARER("h\xc3\xbcsh hush"), {{"/a/token", "visible ASCII"}}},
     {BEARER("********"), {{"/a/token", "none is stored here"}}},
     {BEARER(""), {{"/a/token", "it has 0 characters"}}},
@@ -206,6 +316,8 @@ static void secrets_are_shown_masked(void **state)
          "\"clientSecret\":\"********\",\"scope\":\"s\"}"},
         {BASIC("u", ""), "{\"type\":\"basic\",\"username\":\"u\",\"password\":\"********\"}"},
         {BEARER("hush"), "{\"type\":\"bearer\",\"token\":\"********\"}"},
+        {BEARER("${file:/a}"), "{\"type\":\"bearer\",\"token\":\"${file:/a}\"}"},
+        {BEARER("hush${file:/a}"), "{\"type\":\"bearer\",\"token\":\"********\"}"},
     };
     (void)state;
 
@@ -236,6 +348,7 @@ static void wiped_secrets_are_gone(void **state)
 int main(void)
 {
     return RUN_TESTS(absent_means_no_authorization, clients_of_oauth2, values_of_basic_and_bearer,
-                     references_are_taken_as_they_are, every_fault_is_told,
-                     secrets_are_shown_masked, wiped_secrets_are_gone);
+                     references_are_taken_as_they_are, resolved_clients, resolved_values,
+                     what_references_must_not_give, every_fault_is_told, secrets_are_shown_masked,
+                     wiped_secrets_are_gone);
 }

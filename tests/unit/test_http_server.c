@@ -386,7 +386,7 @@ static void test_linger_bound(void **state)
     AUTO_FREE char *much = xcalloc(1, 1 << 20);
     size_t sent = 0;
     ssize_t n;
-    while ((n = send(c.fd, much, 1 << 20, MSG_NOSIGNAL)) > 0 && sent < (size_t)200 << 20)
+    while ((n = client_send_some(&c, str_make(much, 1 << 20))) > 0 && sent < (size_t)200 << 20)
         sent += (size_t)n;
     assert_true(n < 0);
     client_close(&c);

@@ -56,10 +56,50 @@ static void test_no_query(void **state)
     assert_null(value.p);
 }
 
+static void test_given(void **state)
+{
+    static const struct {
+        const char *query;
+        size_t count; /* of a */
+    } rows[] = {
+        {"", 0}, {"b", 0}, {"a", 1}, {"a=%zz", 1}, {"%61=1&a=%00&b=2&a", 3}, {"%zz=1", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct http_request r = {.query = str_of(rows[i].query), .arena = ARENA_INIT};
+        size_t count = 0;
+        while (http_query_given(&r, "a", count))
+            count++;
+        assert_int_equal(count, rows[i].count);
+        arena_done(&r.arena);
+    }
+}
+
+static void test_without(void **state)
+{
+    static const char *const names[] = {"page", "size", NULL};
+    static const char *const rows[][2] = {
+        {"", ""},
+        {"page=1", ""},
+        {"page=1&size=2", ""},
+        {"a=1&page=1&b=%20", "a=1&b=%20"},
+        {"&&a&&p%61ge=1&pagesize=2&", "a&pagesize=2"},
+        {"a=page&%zz=1&page", "a=page&%zz=1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct http_request r = {.query = str_of(rows[i][0]), .arena = ARENA_INIT};
+        assert_str(http_query_without(&r, names), rows[i][1]);
+        arena_done(&r.arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_queries),
+        cmocka_unit_test(test_given),
+        cmocka_unit_test(test_without),
         cmocka_unit_test(test_no_query),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

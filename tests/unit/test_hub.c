@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "core/channel_sse.h"
 #include "hub_rig.c"
 
 #define MANY 1000
@@ -43,7 +44,10 @@ static struct client client_open_after(enum mode mode, uint64_t after, int send_
     if (send_buffer)
         setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
     fd_to_take = fds[0];
-    assert_int_equal(channel_open(&rig.shard, &r, rig.topic_conf, mode, after > 0, after), E_OK);
+    struct sse_topic t = {rig.topic_conf, mode, after > 0, after};
+
+    assert_int_equal(channel_open(&rig.shard, &r, &(struct sse_wish){.topics = &t, .count = 1}),
+                     E_OK);
     return (struct client){.fd = fds[1]};
 }
 

@@ -3,7 +3,7 @@
  */
 #include "unit.h"
 
-#include "core/hub.h"
+#include "core/hub_ring.h"
 #include "core/limits.h"
 
 #define TOPIC_ID "11111111-1111-4111-8111-111111111111"
@@ -19,11 +19,13 @@ static struct event *make(uint64_t seq, size_t bytes)
     return e;
 }
 
+static struct event *const no_sides[HUB_SIDES];
+
 static void push(struct hub_ring *r, uint64_t seq, size_t bytes)
 {
     struct event *e = seq ? make(seq, bytes) : event_new_error(70000, STR("x"), 0, 0);
 
-    hub_ring_push(r, e, NULL);
+    hub_ring_push(r, e, no_sides);
     event_unref(e);
 }
 
@@ -88,24 +90,32 @@ static void test_bounded_by_bytes_but_never_empty(void **state)
     assert_int_equal(r.bytes, 0);
 }
 
-static void test_wholes_have_a_bound_of_their_own(void **state)
+static void test_sides_have_bounds_of_their_own(void **state)
 {
     (void)state;
     struct hub_ring r = {0};
-    struct event *whole = make(1, LIMIT_RING_BYTES / 2);
+    struct event *large = make(1, LIMIT_RING_BYTES / 2), *small = make(1, 10);
 
-    for (uint64_t seq = 1; seq <= 20; seq++) {
-        struct event *e = make(seq, 10);
-        hub_ring_push(&r, e, whole);
-        event_unref(e);
-        assert_true(r.whole_bytes <= LIMIT_RING_BYTES);
-        assert_ptr_equal(hub_ring_at(&r, r.next - 1)->whole, whole);
+    for (int side = 0; side < HUB_SIDES; side++) {
+        struct event *sides[HUB_SIDES];
+        for (int i = 0; i < HUB_SIDES; i++)
+            sides[i] = i == side ? large : small;
+        for (uint64_t seq = 1; seq <= 20; seq++) {
+            struct event *e = make(seq, 10);
+            hub_ring_push(&r, e, sides);
+            event_unref(e);
+            assert_true(r.sides[side].bytes <= LIMIT_RING_BYTES);
+            assert_ptr_equal(hub_ring_at(&r, r.next - 1)->sides[side], large);
+        }
+        assert_int_equal(r.next - r.first, 20);
+        for (int i = 0; i < HUB_SIDES; i++)
+            assert_int_equal(hub_ring_at(&r, r.first)->sides[i] == NULL, i == side);
+        hub_ring_clear(&r, 0);
+        for (int i = 0; i < HUB_SIDES; i++)
+            assert_int_equal(r.sides[i].bytes, 0);
     }
-    assert_int_equal(r.next - r.first, 20);
-    assert_null(hub_ring_at(&r, r.first)->whole);
-    hub_ring_clear(&r, 0);
-    assert_int_equal(r.whole_bytes, 0);
-    event_unref(whole);
+    event_unref(large);
+    event_unref(small);
 }
 
 /* An event that is its own whole costs no more. */
@@ -116,12 +126,12 @@ static void test_snapshot_is_its_own_whole(void **state)
 
     for (uint64_t seq = 1; seq <= 3; seq++) {
         struct event *e = make(seq, LIMIT_RING_BYTES / 4);
-        hub_ring_push(&r, e, e);
+        hub_ring_push(&r, e, (struct event *[HUB_SIDES]){e, e});
         event_unref(e);
     }
-    assert_int_equal(r.whole_bytes, 0);
+    assert_int_equal(r.sides[HUB_WHOLE].bytes, 0);
     for (uint64_t at = r.first; at < r.next; at++)
-        assert_ptr_equal(hub_ring_at(&r, at)->whole, hub_ring_at(&r, at)->event);
+        assert_ptr_equal(hub_ring_at(&r, at)->sides[HUB_WHOLE], hub_ring_at(&r, at)->event);
     hub_ring_clear(&r, 0);
 }
 
@@ -189,6 +199,6 @@ int main(void)
 {
     return RUN_TESTS(test_no_memory_before_the_first_event, test_clear_lets_every_cursor_fall_out,
                      test_bounded_by_count, test_bounded_by_bytes_but_never_empty,
-                     test_wholes_have_a_bound_of_their_own, test_snapshot_is_its_own_whole,
+                     test_sides_have_bounds_of_their_own, test_snapshot_is_its_own_whole,
                      test_like_the_model);
 }

@@ -12,7 +12,10 @@
 #include "core/conf.h"
 #include "core/topic_conf.h"
 #include "publisher/http_param.h"
+#include "publisher/pub_feed_conf.h"
 #include "publisher/pub_http_conf.h"
+#include "subscriber/sub_sse.h"
+#include "subscriber/sub_webhook_conf.h"
 
 #define PAGE_MAX ((size_t)1 << 20)
 
@@ -36,6 +39,20 @@ static void page_open(struct page *p, const char *name)
     p->text.len = fread(p->text.p, 1, PAGE_MAX / 2, f);
     fclose(f);
     assert_true(p->text.len > 0 && p->text.len < PAGE_MAX / 2);
+}
+
+/* Only this part of it, up to the next heading of its level, from now on. */
+static void page_narrow(struct page *p, const char *heading)
+{
+    AUTO_FREE char *line = xasprintf("\n%s\n", heading);
+    const char *begin = memmem(p->text.p, p->text.len, line, strlen(line));
+
+    if (!begin)
+        fail_msg("%s lacks the heading %s", p->name, heading);
+    buf_consume(&p->text, (size_t)(begin + 1 - p->text.p));
+    const char *end = memmem(p->text.p, p->text.len, "\n## ", strlen("\n## "));
+    if (end)
+        p->text.len = (size_t)(end - p->text.p);
 }
 
 static void page_close(struct page *p)
@@ -140,6 +157,35 @@ static void attributes(void **state)
     attributes_of(&p, "", http_conf_attrs, HTTP_CONF_ATTRS);
     attributes_of(&p, "computedQueryParameters.{name}.", http_param_attrs, HTTP_PARAM_ATTRS);
     page_close(&p);
+    page_open(&p, "topics.md");
+    page_narrow(&p, "## feed-poller");
+    for (size_t i = 0; i < POLLED_CONF_ATTRS; i++) {
+        struct attr row = polled_conf_attrs[i];
+
+        row.row_count = 0; /* those of authorization are the http-poller's */
+        attributes_of(&p, "", &row, 1);
+    }
+    page_close(&p);
+    page_open(&p, "subscriptions.md");
+    attributes_of(&p, "", sub_sse_sink.attrs, sub_sse_sink.attr_count);
+    page_close(&p);
+    /* Those of all subscriptions come first. */
+    page_open(&p, "webhooks.md");
+    attributes_of(&p, "", webhook_conf_attrs + sub_sse_sink.attr_count,
+                  WEBHOOK_CONF_ATTRS - sub_sse_sink.attr_count);
+    page_close(&p);
+}
+
+/* Subscriptions have the same calls for each kind: the manual has them once. */
+static char *documented_path(const char *path)
+{
+    struct str rest = str_drop(str_of(path), strlen("/streams/subscribers/"));
+    struct str kind = str_split(&rest, '/');
+
+    if (!strstr(path, "/subscriptions"))
+        return xstrdup(path);
+    assert_true(kind.n > 0 && str_starts(str_of(path), STR("/streams/subscribers/")));
+    return xasprintf("/streams/subscribers/{kind}/%.*s", STR_ARG(rest));
 }
 
 static void routes(void **state)
@@ -151,9 +197,17 @@ static void routes(void **state)
     assert_true(api_route_count > 0);
     for (size_t i = 0; i < api_route_count; i++) {
         const struct api_route *route = &api_routes[i];
-        AUTO_FREE char *cell = xasprintf("`%s %s`", http_method_name(route->method), route->path);
+        AUTO_FREE char *path = documented_path(route->path);
+        AUTO_FREE char *cell = xasprintf("`%s %s`", http_method_name(route->method), path);
+        struct str statuses = str_of(route->statuses);
 
         must_tell(&p, cell, (const char *const[]){NULL});
+        while (statuses.p) {
+            struct str status = str_split(&statuses, ' ');
+            AUTO_FREE char *number = str_dup(str_drop(status, str_starts(status, STR("+"))));
+
+            must_tell(&p, cell, (const char *const[]){number, NULL});
+        }
     }
     page_close(&p);
 }

@@ -7,6 +7,7 @@
 #include <dirent.h>
 
 #include "sock_rig.c"
+#include "store/store_backend.h"
 
 #define WAIT_US (10 * US_PER_S)
 #define LEAP STORE_LEAP
@@ -14,6 +15,27 @@
 static char dir[] = "/tmp/pollcast-replay-XXXXXX";
 
 /* ---- the store ---- */
+
+static pthread_mutex_t held_store = PTHREAD_MUTEX_INITIALIZER;
+
+static void on_store_held(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&held_store);
+    pthread_mutex_unlock(&held_store);
+}
+
+/* What the store is asked from here on it does after store_release(). */
+static void store_hold(void)
+{
+    pthread_mutex_lock(&held_store);
+    loop_post_call(rig.engine.store->loop, on_store_held, NULL);
+}
+
+static void store_release(void)
+{
+    pthread_mutex_unlock(&held_store);
+}
 
 static bool op_done;
 
@@ -194,6 +216,15 @@ static void assert_snapshot(uint64_t seq, const char *why)
     buf_printf(&wanted, "id: " TOPIC_ID "#%llu\nevent: snapshot\ndata: %s\n\n",
                (unsigned long long)seq, rig.status.document->p);
     assert_got(buf_cstr(&wanted));
+}
+
+static size_t list_length(const struct list *l)
+{
+    size_t n = 0;
+
+    LIST_EACH (at, l)
+        n++;
+    return n;
 }
 
 /* ---- what the journal holds ---- */
@@ -449,9 +480,11 @@ static void test_shared_read(void **state)
         open_channel(MODE_SNAPSHOT_PATCH, 3 + i);
         channels[i] = sock.channel;
     }
+    store_hold();
     turns();
     assert_false(list_empty(&the_hub()->replays));
     assert_ptr_equal(the_hub()->replays.next, the_hub()->replays.prev);
+    store_release();
     settle_down();
     for (size_t i = 0; i < ARRAY_LEN(channels); i++)
         assert_int_equal(channels[i]->first.reader.last_seq, 10);
@@ -481,16 +514,205 @@ static void test_shared_read_that_does_not_serve_all(void **state)
     assert_non_null(strstr(sock.got.p, ": snapshot instead of resume"));
 }
 
+/* ---- mode changes: all that was missed as one event ---- */
+
+/* Document n is [n], each an event of its own. */
+static void commit_documents(uint64_t after, uint64_t first, uint64_t last, uint64_t keep)
+{
+    commit((struct batch){
+        .after = after, .first = first, .last = last, .type = STORE_SNAPSHOT, .keep = keep});
+}
+
+static void status_document(uint64_t n)
+{
+    AUTO_FREE char *document = xasprintf("[%llu]", (unsigned long long)n);
+
+    status_set(n, document);
+}
+
+static void wanted_change(struct buf *b, uint64_t from, uint64_t to)
+{
+    unsigned long long x = from, y = to;
+
+    buf_printf(b,
+               "id: " TOPIC_ID "#%llu\nevent: changes\ndata: [{\"op\":\"updated\",\"pointer\":\"\","
+               "\"before\":[%llu],\"after\":[%llu],\"patch\":[{\"op\":\"replace\",\"path\":\"/0\","
+               "\"value\":%llu}]}]\n\n",
+               y, x, y, y);
+}
+
+static void test_changes_from_each_place(void **state)
+{
+    (void)state;
+    commit_documents(0, 1, 10, 0);
+    status_document(10);
+    for (uint64_t after = 1; after <= 10; after++) {
+        AUTO(buf_done) struct buf wanted = BUF_INIT;
+        open_channel(MODE_CHANGES, after);
+        settle_down();
+        buf_printf(&wanted, ": resumed after " TOPIC_ID "#%llu\n\n", (unsigned long long)after);
+        if (after < 10)
+            wanted_change(&wanted, after, 10);
+        assert_got(buf_cstr(&wanted));
+        channel_close(sock.channel);
+        forget_got();
+    }
+    open_channel(MODE_CHANGES, 11);
+    settle_down();
+    assert_snapshot(10, "no event has this id");
+}
+
+static void test_changes_that_are_not_held(void **state)
+{
+    (void)state;
+    commit_documents(0, 1, 100, 5);
+    commit_documents(100, 110, 120, 5);
+    status_document(120);
+    static const uint64_t afters[] = {50, 94, 105};
+    for (size_t i = 0; i < ARRAY_LEN(afters); i++) {
+        open_channel(MODE_CHANGES, afters[i]);
+        settle_down();
+        assert_snapshot(120, "what followed is not held any more");
+        channel_close(sock.channel);
+        forget_got();
+    }
+    rig.topic_conf->num = 4711;
+    open_channel(MODE_CHANGES, 118);
+    settle_down();
+    assert_snapshot(120, "what followed is not held any more");
+}
+
+/* The ring has the events, but not what they changed: nobody wanted to know then. */
+static void test_changes_of_events_before_the_first_reader(void **state)
+{
+    (void)state;
+    AUTO(buf_done) struct buf wanted = BUF_INIT;
+
+    commit_documents(0, 1, 10, 0);
+    status_document(10);
+    open_channel(MODE_SNAPSHOT_PATCH, 10);
+    settle_down();
+    commit_documents(10, 11, 11, 0);
+    publish(EVENT_SNAPSHOT, 11, "[11]", NULL);
+    settle_down();
+    forget_got();
+    open_channel(MODE_CHANGES, 10);
+    settle_down();
+    buf_puts(&wanted, ": resumed after " TOPIC_ID "#10\n\n");
+    wanted_change(&wanted, 10, 11);
+    assert_got(buf_cstr(&wanted));
+    /* From now on they are kept. */
+    forget_got();
+    publish(EVENT_SNAPSHOT, 12, "[12]", NULL);
+    pump();
+    open_channel(MODE_CHANGES, 11);
+    pump();
+    buf_clear(&wanted);
+    buf_puts(&wanted, "id: " TOPIC_ID "#12\nevent: snapshot\ndata: [12]\n\n");
+    wanted_change(&wanted, 11, 12);
+    buf_puts(&wanted, ": resumed after " TOPIC_ID "#11\n\n");
+    wanted_change(&wanted, 11, 12);
+    assert_got(buf_cstr(&wanted));
+}
+
+/* Then it is not said that it resumed. */
+static void test_changes_neither_in_the_ring_nor_held(void **state)
+{
+    (void)state;
+    status_document(10);
+    open_channel(MODE_SNAPSHOT_PATCH, 10);
+    settle_down();
+    publish(EVENT_SNAPSHOT, 11, "[11]", NULL);
+    settle_down();
+    forget_got();
+    open_channel(MODE_CHANGES, 10);
+    settle_down();
+    assert_got(": snapshot instead of resume: what followed is not held any more\n\n"
+               "id: " TOPIC_ID "#11\nevent: snapshot\ndata: [11]\n\n");
+}
+
+/* One that is too slow for the ring gets all that it missed at once. */
+static void test_changes_for_a_slow_reader(void **state)
+{
+    (void)state;
+    AUTO(buf_done) struct buf wanted = BUF_INIT;
+    const uint64_t last = 11 + LIMIT_RING_EVENTS;
+
+    commit_documents(0, 1, 10, 0);
+    status_document(10);
+    open_channel(MODE_CHANGES, 10);
+    settle_down();
+    forget_got();
+    sock.room = 30;
+    commit_documents(10, 11, last + 1, 0);
+    for (uint64_t seq = 11; seq <= last + 1; seq++) {
+        AUTO_FREE char *document = xasprintf("[%llu]", (unsigned long long)seq);
+        publish(EVENT_SNAPSHOT, seq, document, NULL);
+        if (seq == 11)
+            turns();
+    }
+    settle_down();
+    publish(EVENT_SNAPSHOT, last + 2, "[0]", NULL);
+    settle_down();
+    wanted_change(&wanted, 10, 11);
+    wanted_change(&wanted, 11, last + 1);
+    AUTO_FREE char *got = text_got();
+    assert_true(str_starts(str_of(got), buf_view(&wanted)));
+    AUTO_FREE char *next = xasprintf("#%llu\nevent: changes\n", (unsigned long long)last + 2);
+    assert_non_null(strstr(got, next));
+}
+
+static void test_changes_share_a_read(void **state)
+{
+    (void)state;
+    struct channel *channels[4];
+
+    commit_documents(0, 1, 10, 0);
+    status_document(10);
+    for (size_t i = 0; i < ARRAY_LEN(channels); i++) {
+        open_channel(i < 3 ? MODE_CHANGES : MODE_SNAPSHOT_PATCH, 4);
+        channels[i] = sock.channel;
+    }
+    store_hold();
+    turns();
+    assert_int_equal(list_length(&the_hub()->replays), 2);
+    store_release();
+    settle_down();
+    for (size_t i = 0; i < ARRAY_LEN(channels); i++)
+        assert_int_equal(channels[i]->first.reader.last_seq, 10);
+    assert_true(list_empty(&the_hub()->replays));
+}
+
+static void test_changes_client_leaves_during_the_read(void **state)
+{
+    (void)state;
+    commit_documents(0, 1, 10, 0);
+    status_document(10);
+    store_hold();
+    open_channel(MODE_CHANGES, 5);
+    while (!the_hub()->ready)
+        turn();
+    channel_close(sock.channel);
+    store_release();
+    /* The document comes back to nobody. */
+    commit_documents(10, 11, 11, 0);
+    assert_got("");
+    assert_int_equal(the_hub()->wanted[HUB_CHANGES], 0);
+    assert_true(list_empty(&the_hub()->replays));
+}
+
 /* ---- ends ---- */
 
 static void test_client_leaves_during_the_read(void **state)
 {
     (void)state;
     commit((struct batch){.first = 1, .last = 10});
+    store_hold();
     open_at(10, MODE_SNAPSHOT_PATCH, 5);
     while (!the_hub()->ready)
         turn();
     sock.channel->stream.events->on_end(&sock.channel->stream, E_CLOSED);
+    store_release();
     settle_down();
     assert_got("");
     open_channel(MODE_SNAPSHOT_PATCH, 5);
@@ -502,6 +724,7 @@ static void test_topic_is_deleted_during_the_read(void **state)
 {
     (void)state;
     commit((struct batch){.first = 1, .last = 10});
+    store_hold();
     open_at(10, MODE_SNAPSHOT_PATCH, 5);
     while (!the_hub()->ready)
         turn();
@@ -511,6 +734,7 @@ static void test_topic_is_deleted_during_the_read(void **state)
     assert_non_null(strstr(sock.got.p, "\"code\":40404"));
     assert_null(strstr(sock.got.p, "id: "));
     channel_close(sock.channel);
+    store_release();
     /* The read comes back to nobody. */
     commit((struct batch){.after = 10, .first = 11, .last = 11});
 }
@@ -532,6 +756,13 @@ int main(void)
         replay_test(test_ring_is_always_ahead),
         replay_test(test_shared_read),
         replay_test(test_shared_read_that_does_not_serve_all),
+        replay_test(test_changes_from_each_place),
+        replay_test(test_changes_that_are_not_held),
+        replay_test(test_changes_of_events_before_the_first_reader),
+        replay_test(test_changes_neither_in_the_ring_nor_held),
+        replay_test(test_changes_for_a_slow_reader),
+        replay_test(test_changes_share_a_read),
+        replay_test(test_changes_client_leaves_during_the_read),
         replay_test(test_client_leaves_during_the_read),
         replay_test(test_topic_is_deleted_during_the_read),
     };

@@ -1,52 +1,42 @@
-#include "unit.h"
+/*
+ * Waits between attempts, one by one: tests/cases/retry/delays, retry_after and rate_limit_reset. Whole polls:
+ * test_http_exchange.c.
+ */
+#include "topic_cases.h"
 
 #include "base/clock.h"
 #include "base/rand.h"
 #include "core/limits.h"
 #include "core/retry.h"
 
+#define NOW (INT64_C(1700000000) * US_PER_S) /* Tue, 14 Nov 2023 22:13:20 GMT */
+#define SPREAD_ROUNDS 100000
+#define SPREAD_PARTS 10
+
+static double number(const jval *c, const char *name)
+{
+    double d;
+
+    assert_true(jv_double(jv_getz(c, name), &d));
+    return d;
+}
+
+static void check_delay(const jval *c)
+{
+    int64_t got =
+        retry_delay((unsigned)number(c, "n"), (int64_t)(number(c, "initial") * 1e6),
+                    (int64_t)(number(c, "max") * 1e6), number(c, "factor"), number(c, "random"));
+    int64_t expected = (int64_t)(number(c, "wait") * 1e6);
+
+    if (got < expected - 30 || got > expected + 30)
+        fail_msg("%.*s: %lld instead of %lld µs", STR_ARG(jv_str(jv_getz(c, "what"))),
+                 (long long)got, (long long)expected);
+}
+
 static void delays(void **state)
 {
-    static const struct {
-        unsigned n;
-        double initial_s, max_s, factor, random, expected_s;
-    } rows[] = {
-        /* without jitter: doubled until the maximum */
-        {0, 1, 10, 0, 0.3, 1},
-        {1, 1, 10, 0, 0.3, 2},
-        {2, 1, 10, 0, 0.3, 4},
-        {3, 1, 10, 0, 0.3, 8},
-        {4, 1, 10, 0, 0.3, 10},
-        {100, 1, 10, 0, 0.3, 10},
-        {4000000000u, 1, 10, 0, 0.3, 10},
-        /* jitter: from 1 - factor to 1 + factor, 1 in the middle */
-        {2, 1, 10, 0.5, 0, 2},
-        {2, 1, 10, 0.5, 0.5, 4},
-        {2, 1, 10, 0.5, 0.75, 5},
-        {2, 1, 60, 1, 0.25, 2},
-        /* kept within initial and maximum */
-        {0, 1, 10, 0.5, 0, 1},
-        {0, 1, 10, 0.5, 0.75, 1.25},
-        {4, 1, 10, 0.5, 0.999999, 10},
-        {4, 1, 10, 0.5, 0, 5},
-        {2, 1, 10, 1, 0, 1},
-        /* zero and odd bounds */
-        {5, 0, 10, 0.5, 0.9, 0},
-        {5, 0, 0, 0.5, 0.9, 0},
-        {0, 1, 0, 0.5, 0.9, 0},
-        {0, 10, 1, 0.5, 0.1, 1},
-        {7, 10, 1, 0.5, 0.9, 1},
-    };
-
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        int64_t got = retry_delay(rows[i].n, (int64_t)(rows[i].initial_s * 1e6),
-                                  (int64_t)(rows[i].max_s * 1e6), rows[i].factor, rows[i].random);
-        int64_t expected = (int64_t)(rows[i].expected_s * 1e6);
-
-        if (got < expected - 30 || got > expected + 30)
-            fail_msg("row %zu: %lld instead of %lld µs", i, (long long)got, (long long)expected);
-    }
+    assert_true(each_case("retry/delays", check_delay) > 20);
 }
 
 static void delays_stay_within_bounds(void **state)
@@ -66,54 +56,70 @@ static void delays_stay_within_bounds(void **state)
     assert_int_equal(most, 10 * US_PER_S);
 }
 
-static void retry_after(void **state)
+/* Each part of 4 s ± a half has its share of the waits, give or take five standard deviations. */
+static void delays_are_spread_uniformly(void **state)
 {
-    const int64_t now = INT64_C(1700000000) * US_PER_S; /* Tue, 14 Nov 2023 22:13:20 GMT */
-    static const struct {
-        const char *value;
-        int64_t seconds; /* -1: not valid */
-    } rows[] = {
-        {"0", 0},
-        {"1", 1},
-        {"120", 120},
-        {" 7 ", 7},
-        {"007", 7},
-        {"86400", LIMIT_RETRY_AFTER_S},
-        {"86401", LIMIT_RETRY_AFTER_S},
-        {"99999999999999999999999999", LIMIT_RETRY_AFTER_S},
-        {"Tue, 14 Nov 2023 22:14:20 GMT", 60},
-        {"Tuesday, 14-Nov-23 22:14:20 GMT", 60},
-        {"Tue Nov 14 22:14:20 2023", 60},
-        {"Tue, 14 Nov 2023 22:13:20 GMT", 0},
-        {"Tue, 14 Nov 2023 22:13:19 GMT", 0},
-        {"Thu, 01 Jan 1970 00:00:00 GMT", 0},
-        {"Wed, 15 Nov 2023 22:13:20 GMT", LIMIT_RETRY_AFTER_S},
-        {"Fri, 31 Dec 9999 23:59:59 GMT", LIMIT_RETRY_AFTER_S},
-        {"", -1},
-        {"-1", -1},
-        {"+5", -1},
-        {"1.5", -1},
-        {"5s", -1},
-        {"soon", -1},
-        {"0x10", -1},
-        {"1e3", -1},
-        {"2023-11-14T22:14:20Z", -1},
-    };
+    unsigned parts[SPREAD_PARTS] = {0};
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        int64_t got = -7;
-        bool valid = retry_after_parse(str_of(rows[i].value), now, &got);
+    rand_seed(2);
+    for (unsigned i = 0; i < SPREAD_ROUNDS; i++) {
+        int64_t d = retry_delay(2, US_PER_S, 10 * US_PER_S, 0.5, rand_unit());
+        int64_t part = (d - 2 * US_PER_S) * SPREAD_PARTS / (4 * US_PER_S);
 
-        if (valid != (rows[i].seconds >= 0))
-            fail_msg("\"%s\" is %staken", rows[i].value, valid ? "" : "not ");
-        assert_int_equal(got, valid ? rows[i].seconds * US_PER_S : -7);
+        assert_in_range(part, 0, SPREAD_PARTS - 1);
+        parts[part]++;
     }
+    for (unsigned i = 0; i < SPREAD_PARTS; i++)
+        assert_in_range(parts[i], SPREAD_ROUNDS / SPREAD_PARTS - 475,
+                        SPREAD_ROUNDS / SPREAD_PARTS + 475);
+}
+
+typedef bool parse_f(struct str value, int64_t now_wall, int64_t *ret_us);
+
+static void check_field(const jval *c, parse_f *parse)
+{
+    struct str value = jv_str(jv_getz(c, "value"));
+    const jval *wait = jv_getz(c, "wait");
+    bool expected = jv_type(wait) != JT_NULL;
+    int64_t got = -7;
+
+    if (parse(value, NOW, &got) != expected)
+        fail_msg("\"%.*s\" is %staken", STR_ARG(value), expected ? "not " : "");
+    assert_int_equal(got, expected ? (int64_t)(number(c, "wait") * 1e6) : -7);
+}
+
+static void check_retry_after(const jval *c)
+{
+    check_field(c, retry_after_parse);
+}
+
+static void check_rate_limit_reset(const jval *c)
+{
+    check_field(c, rate_limit_reset_parse);
+}
+
+static void retry_after(void **state)
+{
     int64_t untouched;
-    assert_false(retry_after_parse(STR_NONE, now, &untouched));
+
+    (void)state;
+    assert_int_equal(LIMIT_RETRY_AFTER_S, 86400);
+    assert_true(each_case("retry/retry_after", check_retry_after) > 20);
+    assert_false(retry_after_parse(STR_NONE, NOW, &untouched));
+}
+
+static void rate_limit_reset(void **state)
+{
+    int64_t untouched;
+
+    (void)state;
+    assert_true(each_case("retry/rate_limit_reset", check_rate_limit_reset) > 20);
+    assert_false(rate_limit_reset_parse(STR_NONE, NOW, &untouched));
 }
 
 int main(void)
 {
-    return RUN_TESTS(delays, delays_stay_within_bounds, retry_after);
+    return RUN_TESTS(delays, delays_stay_within_bounds, delays_are_spread_uniformly, retry_after,
+                     rate_limit_reset);
 }

@@ -96,12 +96,49 @@ static void a_key_file_that_is_none_is_refused(void **state)
     assert_null(s);
 }
 
+/* ---- marks ---- */
+
+static void same_texts_have_the_same_mark(void **state)
+{
+    (void)state;
+    const struct str texts[] = {STR("user"), STR("secret")};
+    const struct str same[] = {STR("user"), STR("secret")};
+
+    assert_true(hash_eq(seal_mark(texts, 2), seal_mark(same, 2)));
+    assert_true(hash_eq(seal_mark(NULL, 0), seal_mark(texts, 0)));
+}
+
+static void other_texts_have_another_mark(void **state)
+{
+    (void)state;
+    static const struct {
+        struct str texts[3];
+        size_t count;
+    } rows[] = {
+        {{STR("user"), STR("secret")}, 2},   {{STR("secret"), STR("user")}, 2},
+        {{STR("use"), STR("rsecret")}, 2},   {{STR("usersecret")}, 1},
+        {{STR("usersecret"), STR("")}, 2},   {{STR(""), STR("usersecret")}, 2},
+        {{STR("user"), STR("secret2")}, 2},  {{STR("user"), STR("secret"), STR("")}, 3},
+        {{STR("user"), STR("secret\0")}, 2},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (hash_eq(seal_mark(rows[i].texts, rows[i].count),
+                        seal_mark(rows[k].texts, rows[k].count)))
+                fail_msg("rows %zu and %zu have the same mark", i, k);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_sealed_is_read_with_the_same_key_only),
         cmocka_unit_test(damage_is_found),
         cmocka_unit_test(a_key_file_that_is_none_is_refused),
+        cmocka_unit_test(same_texts_have_the_same_mark),
+        cmocka_unit_test(other_texts_have_another_mark),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -32,6 +32,20 @@ static void test_starts_ends_find(void **state)
     assert_int_equal(str_find(STR_NONE, 'x'), 0);
 }
 
+static void test_put(void **state)
+{
+    (void)state;
+    char room[8] = "........";
+    char *at = room;
+
+    assert_str(str_put(&at, STR("abc")), "abc");
+    assert_null(str_put(&at, STR_NONE).p);
+    assert_non_null(str_put(&at, STR("")).p);
+    assert_ptr_equal(str_put(&at, STR("d")).p, room + 3);
+    assert_ptr_equal(at, room + 4);
+    assert_memory_equal(room, "abcd....", 8);
+}
+
 static void test_trim_and_drop(void **state)
 {
     (void)state;
@@ -197,6 +211,7 @@ static void test_utf8_counts(void **state)
 
 int main(void)
 {
-    return RUN_TESTS(test_order_and_equality, test_starts_ends_find, test_trim_and_drop, test_split,
-                     test_numbers, test_distance, test_nearest, test_utf8, test_utf8_counts);
+    return RUN_TESTS(test_order_and_equality, test_starts_ends_find, test_put, test_trim_and_drop,
+                     test_split, test_numbers, test_distance, test_nearest, test_utf8,
+                     test_utf8_counts);
 }

@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include "core/channel_sse.h"
 #include "subscriber/sub_sse.h"
 
 #define V "application/vnd.axway.streams+"
@@ -107,8 +108,69 @@ static void test_refusal_names_what_is_offered(void **state)
     assert_non_null(strstr(ei.text, "snapshot-only, snapshot-patch"));
 }
 
+/* ---- ids of several topics ---- */
+
+#define A "aaaaaaaa-1111-4111-8111-111111111111"
+#define B "bbbbbbbb-2222-4222-8222-222222222222"
+#define C "cccccccc-3333-4333-8333-333333333333"
+
+static void test_resume_points(void **state)
+{
+    (void)state;
+    /* -1: none */
+    static const struct {
+        const char *ids;
+        int64_t a, b;
+        bool wrong;
+    } cases[] = {
+        {A "#5," B "#9", 5, 9, false},
+        {B "#9 , " A "#5", 5, 9, false},
+        {A "#5", 5, -1, false},
+        {B "#0", -1, 0, false},
+        {C "#7", -1, -1, false},
+        {C "#7," A "#1," C "#8", 1, -1, false},
+        {"AAAAAAAA-1111-4111-8111-111111111111#3", 3, -1, false},
+        {A "#18446744073709551615", -1, -1, false}, /* all ones, not -1: see below */
+        {"", 0, 0, true},
+        {",", 0, 0, true},
+        {A "#5,", 0, 0, true},
+        {"," A "#5", 0, 0, true},
+        {A "#5,,", 0, 0, true},
+        {A "#5;" B "#9", 0, 0, true},
+        {A, 0, 0, true},
+        {A "#", 0, 0, true},
+        {A "#05", 0, 0, true},
+        {A "#00", 0, 0, true},
+        {A "#-1", 0, 0, true},
+        {A "#5x", 0, 0, true},
+        {A "#18446744073709551616", 0, 0, true},
+        {"aaaaaaaa#5", 0, 0, true},
+        {A "#5," A "#5", 0, 0, true},
+        {"5", 0, 0, true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct topic_conf a = {.id = A}, b = {.id = B};
+        struct sse_topic t[] = {{.conf = &a}, {.conf = &b}};
+        struct errinfo ei = ERRINFO_INIT;
+        enum err err = sub_sse_resume_points(str_of(cases[i].ids), t, 2, &ei);
+
+        if (err != (cases[i].wrong ? E_INVALID : E_OK))
+            fail_msg("%s gives %d", cases[i].ids, (int)err);
+        if (cases[i].wrong)
+            continue;
+        int64_t wanted[] = {cases[i].a, cases[i].b};
+        for (int k = 0; k < 2; k++) {
+            bool all_ones = i == 7 && k == 0;
+            assert_int_equal(t[k].resume, wanted[k] >= 0 || all_ones);
+            if (t[k].resume)
+                assert_int_equal(t[k].after, wanted[k]);
+        }
+    }
+}
+
 int main(void)
 {
-    return RUN_TESTS(test_accept, test_accept_of_an_event_topic,
-                     test_refusal_names_what_is_offered);
+    return RUN_TESTS(test_accept, test_accept_of_an_event_topic, test_refusal_names_what_is_offered,
+                     test_resume_points);
 }

@@ -166,7 +166,7 @@ static int client_tls(struct client *c, int rcvbuf, int version)
     SSL_set_fd(c->ssl, c->fd);
     SSL_set_min_proto_version(c->ssl, version);
     SSL_set_max_proto_version(c->ssl, version);
-    return SSL_connect(c->ssl);
+    return client_handshake(c);
 }
 
 static void test_requests(void **state)
@@ -312,7 +312,7 @@ static void test_alpn(void **state)
     c.ssl = SSL_new(client_ctx);
     SSL_set_fd(c.ssl, c.fd);
     SSL_set_alpn_protos(c.ssl, offer, sizeof offer - 1);
-    assert_int_equal(SSL_connect(c.ssl), 1);
+    assert_int_equal(client_handshake(&c), 1);
     SSL_get0_alpn_selected(c.ssl, &chosen, &n);
     assert_int_equal(n, 8);
     assert_memory_equal(chosen, "http/1.1", 8);

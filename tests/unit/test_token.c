@@ -60,7 +60,7 @@ static void failures_of_the_endpoint(void **state)
         {"/stall", E_POLL_401, true, "not whole after"},
         {"/short", E_POLL_401, true, "in the middle of the answer"},
         {"/nothing", E_POLL_401, true, "without an answer"},
-        {"/garbage", E_POLL_401, false, "not HTTP"},
+        {"/garbage", E_POLL_401, false, "not valid HTTP"},
     };
     (void)state;
 

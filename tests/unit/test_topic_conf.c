@@ -8,6 +8,7 @@
 #include "core/processor.h"
 #include "core/topic_conf.h"
 #include "publisher/pub_http_conf.h"
+#include "publisher/pub_post.h"
 
 #define ID "11111111-2222-4333-8444-555555555555"
 #define NOW (INT64_C(1700000000123456))
@@ -182,20 +183,22 @@ static void defaults(void **state)
     assert_false(conf->always_on);
     assert_null(conf->change.array_key);
     assert_false(conf->change.allow_move);
-    assert_int_equal(conf->sse_modes, MODE_BIT(MODE_SNAPSHOT_ONLY) | MODE_BIT(MODE_SNAPSHOT_PATCH));
-    assert_int_equal(conf->sse_default, MODE_SNAPSHOT_PATCH);
+    assert_int_equal(conf->deliveries[SUBSCRIBER_SSE].modes, MODE_BIT(MODE_SNAPSHOT_ONLY) |
+                                                                 MODE_BIT(MODE_SNAPSHOT_PATCH) |
+                                                                 MODE_BIT(MODE_CHANGES));
+    assert_int_equal(conf->deliveries[SUBSCRIBER_SSE].preferred, MODE_SNAPSHOT_PATCH);
     assert_int_equal(conf->created_wall, NOW / US_PER_MS * US_PER_MS);
     assert_int_equal(conf->modified_wall, conf->created_wall);
     assert_string_equal(http->url, "http://h/");
     assert_int_equal(http->polling_period_us, 5 * US_PER_S);
     assert_null(http->payload_pointer);
-    assert_int_equal(http->headers.count, 0);
-    assert_int_equal(http->retry_on_http_codes.count, 3);
-    assert_int_equal(http->retry_on_http_codes.items[1], 503);
-    assert_int_equal(http->retry_max_attempts, 3);
-    assert_int_equal(http->retry_initial_us, US_PER_S);
-    assert_int_equal(http->retry_max_us, 10 * US_PER_S);
-    assert_true(http->retry_factor == 0.5);
+    assert_int_equal(http->fields.headers.count, 0);
+    assert_int_equal(http->retries.on_codes.count, 3);
+    assert_int_equal(http->retries.on_codes.items[1], 503);
+    assert_int_equal(http->retries.max_attempts, 3);
+    assert_int_equal(http->retries.initial_us, US_PER_S);
+    assert_int_equal(http->retries.max_us, 10 * US_PER_S);
+    assert_true(http->retries.factor == 0.5);
 }
 
 #define RICH                                                                                       \
@@ -215,18 +218,18 @@ static void check_rich(const struct topic_conf *conf)
     assert_true(conf->always_on);
     assert_string_equal(conf->change.array_key, "id");
     assert_true(conf->change.allow_move);
-    assert_int_equal(conf->sse_modes, MODE_BIT(MODE_SNAPSHOT_ONLY));
-    assert_int_equal(conf->sse_default, MODE_SNAPSHOT_ONLY);
+    assert_int_equal(conf->deliveries[SUBSCRIBER_SSE].modes, MODE_BIT(MODE_SNAPSHOT_ONLY));
+    assert_int_equal(conf->deliveries[SUBSCRIBER_SSE].preferred, MODE_SNAPSHOT_ONLY);
     assert_int_equal(http->polling_period_us, 2500000);
     assert_string_equal(http->payload_pointer, "/items");
-    assert_int_equal(http->headers.count, 2);
-    assert_string_equal(http->headers.items[1].name, "X-Key");
-    assert_string_equal(http->headers.items[1].value, "k");
-    assert_int_equal(http->retry_on_http_codes.items[0], 429);
-    assert_int_equal(http->retry_max_attempts, 0);
-    assert_int_equal(http->retry_initial_us, 0);
-    assert_int_equal(http->retry_max_us, 60 * US_PER_S);
-    assert_true(http->retry_factor == 1);
+    assert_int_equal(http->fields.headers.count, 2);
+    assert_string_equal(http->fields.headers.items[1].name, "X-Key");
+    assert_string_equal(http->fields.headers.items[1].value, "k");
+    assert_int_equal(http->retries.on_codes.items[0], 429);
+    assert_int_equal(http->retries.max_attempts, 0);
+    assert_int_equal(http->retries.initial_us, 0);
+    assert_int_equal(http->retries.max_us, 60 * US_PER_S);
+    assert_true(http->retries.factor == 1);
 }
 
 static void stored_and_loaded(void **state)
@@ -304,6 +307,47 @@ static void replaced(void **state)
     assert_int_equal(now->modified_wall, was->modified_wall + US_PER_S);
 }
 
+static struct topic_conf *with_config(const char *name, const char *config)
+{
+    AUTO_FREE char *json =
+        xasprintf("{'name':'%s','publisher':{'type':'http-poller','config':{%s}}}", name, config);
+
+    for (char *p = json; *p; p++)
+        *p = *p == '\'' ? '"' : *p;
+    return made(json);
+}
+
+/* A default that is written out is no change; another secret is. */
+static void same_configs(void **state)
+{
+    static const struct {
+        const char *a, *b; /* with ' for " */
+        bool same;
+    } rows[] = {
+        {"'url':'http://h/'", "'url':'http://h/'", true},
+        {"'url':'http://h/'", "'retryMaxAttempts':3,'url':'http://h/','pollingPeriod':'PT5S'",
+         true},
+        {"'url':'http://h/','headers':{'A':'1','B':'2'}",
+         "'headers':{'B':'2','A':'1'},'url':'http://h/'", true},
+        {"'url':'http://h/'", "'url':'http://h/a'", false},
+        {"'url':'http://h/'", "'url':'http://h/','retryMaxAttempts':4", false},
+        {"'url':'http://h/','headers':{'Authorization':'a'}",
+         "'url':'http://h/','headers':{'Authorization':'b'}", false},
+        {"'url':'http://h/','headers':{'Authorization':'a'}",
+         "'url':'http://h/','headers':{'Authorization':'a'}", true},
+        {"'url':'http://h/'", "'url':'http://h/','headers':{'A':'1'}", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(topic_conf_unrefp) struct topic_conf *a = with_config("a", rows[i].a);
+        AUTO(topic_conf_unrefp) struct topic_conf *b = with_config("b", rows[i].b);
+
+        if (topic_conf_same_config(a, b) != rows[i].same)
+            fail_msg("%s and %s", rows[i].a, rows[i].b);
+    }
+}
+
 static void given_id(void **state)
 {
     AUTO(topic_conf_unrefp) struct topic_conf *conf = NULL;
@@ -377,7 +421,8 @@ static void rows_are_described(void **state)
     for (size_t n = 0; processor_nth(n); n++)
         check_rows(processor_nth(n)->attrs, processor_nth(n)->attr_count);
     assert_ptr_equal(processor_nth(0), &poller);
-    assert_null(processor_nth(1));
+    assert_ptr_equal(processor_nth(1), &pub_post);
+    assert_null(processor_nth(2));
 }
 
 int main(void)
@@ -385,7 +430,8 @@ int main(void)
     conf_init(&server);
     conf_set_current(&server);
     processor_register(&poller);
+    processor_register(&pub_post);
     return RUN_TESTS(cases, defaults, stored_and_loaded, damaged_record, narrowed_settings,
-                     replaced, given_id, too_large, more_faults_than_are_listed,
+                     replaced, same_configs, given_id, too_large, more_faults_than_are_listed,
                      rows_are_described);
 }

@@ -1,9 +1,11 @@
-// A client of an event stream that sees every byte: frames, comments, the order, the end.
+// A client of an event stream that sees every byte: frames, comments, the order, the end. A stream that is compressed (by
+// request: headers) is inflated as it comes; `whole` then says that it had a proper end.
 //
 //     const stream = await openStream(daemon.url, '/streams/…', { headers });
 //     const frame = await stream.next((f) => f.event === 'patch');   // from the last one asked for on
 //     stream.frames, stream.status, stream.headers, stream.ended
 import net from 'node:net';
+import zlib from 'node:zlib';
 
 import { within } from './daemon.js';
 
@@ -25,9 +27,11 @@ class Stream {
   status = undefined;
   headers = {};
   ended = false; // the server sends no more
-  bytes = 0;
+  whole = false; // and a compressed stream has come to its end
+  bytes = 0; // as sent
   #seen = 0; // frames that next() has passed
   #head = undefined;
+  #inflate = undefined;
   #rest = Buffer.alloc(0);
   #waiters = new Set();
 
@@ -38,17 +42,42 @@ class Stream {
     for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
     this.socket.write(`${lines.join('\r\n')}\r\n\r\n`);
     this.socket.on('data', (part) => this.#take(part));
-    this.socket.on('end', () => this.#end());
+    this.socket.on('end', () => this.#noMore());
     this.socket.on('error', (error) => this.#end(error));
-    this.socket.on('close', () => this.#end());
+    this.socket.on('close', () => this.#noMore());
   }
 
   #take(part) {
     this.bytes += part.length;
-    this.#rest = this.#rest.length ? Buffer.concat([this.#rest, part]) : part;
+    if (this.#inflate) {
+      this.#inflate.write(part);
+      return;
+    }
+    this.#append(part);
     if (this.#head === undefined) this.#takeHead();
-    if (this.#head !== undefined) this.#takeFrames();
+    if (this.#head !== undefined && !this.#inflate) this.#takeFrames();
     this.#tell();
+  }
+
+  #append(part) {
+    this.#rest = this.#rest.length ? Buffer.concat([this.#rest, part]) : part;
+  }
+
+  #startInflating() {
+    const first = this.#rest;
+    this.#rest = Buffer.alloc(0);
+    this.#inflate = this.headers['content-encoding'] === 'gzip' ? zlib.createGunzip() : zlib.createInflate();
+    this.#inflate.on('data', (part) => {
+      this.#append(part);
+      this.#takeFrames();
+      this.#tell();
+    });
+    this.#inflate.on('end', () => {
+      this.whole = true;
+      this.#end();
+    });
+    this.#inflate.on('error', (error) => this.#end(error));
+    this.#inflate.write(first);
   }
 
   #takeHead() {
@@ -59,6 +88,7 @@ class Stream {
     const [first, ...fields] = this.#head.split('\r\n');
     this.status = Number(first.split(' ')[1]);
     for (const field of fields) this.headers[field.slice(0, field.indexOf(':')).toLowerCase()] = field.slice(field.indexOf(':') + 1).trim();
+    if (this.headers['content-encoding']) this.#startInflating();
   }
 
   #takeFrames() {
@@ -66,6 +96,12 @@ class Stream {
     for (let end; (end = this.#rest.indexOf('\n\n')) >= 0; this.#rest = this.#rest.subarray(end + 2)) {
       this.frames.push(parseFrame(this.#rest.subarray(0, end).toString()));
     }
+  }
+
+  // What is still being inflated comes before the end.
+  #noMore() {
+    if (this.#inflate) this.#inflate.end();
+    else this.#end();
   }
 
   #end(error) {

@@ -6,15 +6,30 @@ import { openStream } from './sse.js';
 
 export const TOPICS = '/streams/hub/api/v1/topics';
 export const SSE = '/streams/subscribers/sse/api/v1/topics';
+export const POSTS = '/streams/publishers/http-post/api/v1/topics';
 
 // The figures of a program built with sanitizers say nothing about its memory.
 export const memoryCounts = process.env.ASAN_OPTIONS === undefined;
 
 let unique = 0;
 
-// A topic with this config of its http-poller; more: alwaysOn and other attributes of the topic.
-export async function createTopic(daemon, config, { alwaysOn = false, ...more } = {}) {
-  const body = { name: `topic ${process.pid} ${++unique}`, publisher: { type: 'http-poller', config, alwaysOn }, ...more };
+// A topic with this config of its http-poller; more: alwaysOn, payload, and other attributes of the topic.
+export function createTopic(daemon, config, { alwaysOn = false, payload = 'snapshot', ...more } = {}) {
+  return create(daemon, { type: 'http-poller', config, alwaysOn, payload: { type: payload } }, more);
+}
+
+// One that is posted to.
+export function createPostTopic(daemon, { alwaysOn = true, payload = 'event', ...more } = {}) {
+  return create(daemon, { type: 'http-post', config: {}, alwaysOn, payload: { type: payload } }, more);
+}
+
+// One that polls a feed.
+export function createFeedTopic(daemon, config, { alwaysOn = false, ...more } = {}) {
+  return create(daemon, { type: 'feed-poller', config, alwaysOn, payload: { type: 'event' } }, more);
+}
+
+async function create(daemon, publisher, more) {
+  const body = { name: `topic ${process.pid} ${++unique}`, publisher, ...more };
   const answer = await daemon.request('POST', TOPICS, { body });
   assert.equal(answer.status, 201, answer.text);
   return answer.json;
@@ -29,6 +44,29 @@ export async function patchConfig(daemon, topic, config, more = {}) {
 export async function pollNow(daemon, topic) {
   const answer = await daemon.request('POST', `${TOPICS}/${topic.id}/poll`);
   assert.equal(answer.status, 202, answer.text);
+}
+
+// Posts a document; text is sent as it is.
+export const post = (daemon, topic, body, options = {}) => daemon.request('POST', `${POSTS}/${topic.id}`, { body, ...options });
+
+// The number of the event that a post became.
+export function postedSeq(answer, topic) {
+  assert.equal(answer.status, 202, answer.text);
+  const [id, seq] = answer.headers['x-axway-streams-event-id'].split('#');
+  assert.equal(id, topic.id);
+  return Number(seq);
+}
+
+// The whole journal.
+export async function journalOf(daemon, topic) {
+  const items = [];
+  for (let after = 0; ;) {
+    const answer = await daemon.request('GET', `${TOPICS}/${topic.id}/events?after=${after}&limit=1000`);
+    assert.equal(answer.status, 200, answer.text);
+    items.push(...answer.json.items);
+    if (!answer.json.more) return items;
+    after = Number(items.at(-1).id.split('#')[1]);
+  }
 }
 
 // Follows a topic until the test ends.

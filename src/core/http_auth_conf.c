@@ -1,6 +1,7 @@
-#include "publisher/http_auth_conf.h"
+#include "core/http_auth_conf.h"
 
 #include "base/base64.h"
+#include "core/http_fields.h"
 #include "core/limits.h"
 
 #define IN(type) (1u << HTTP_AUTH_##type)
@@ -10,19 +11,39 @@ static const char *const modes[] = {"header", "body", NULL};
 
 /* ---- values ---- */
 
-/* A reference to what is looked up when the value is used. */
-static bool is_reference(const char *s)
+/* RFC 7617 §2: the first colon ends it. */
+static const char *user_flaw(struct str s)
 {
-    return strstr(s, "${") != NULL;
+    return memchr(s.p, ':', s.n) ? "a colon, which ends a user name (RFC 7617)"
+                                 : http_field_flaw(s);
 }
 
-/* RFC 7617 §2: the first colon ends it. */
+static const char *token_flaw(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
+            return "a character other than visible ASCII";
+    return NULL;
+}
+
+/* What stands in a text itself; what its references give is seen when they are resolved. */
+static bool has_flaw(const char *text, secret_flaw_f *flaw)
+{
+    struct secret_part part;
+
+    for (size_t at = 0; text[at];) {
+        if (secret_ref_next(str_of(text), &at, &part, NULL) != E_OK)
+            return false;
+        if (part.kind == SECRET_TEXT && flaw(part.s))
+            return true;
+    }
+    return false;
+}
+
 static void check_username(struct attr_ctx *c, const struct attr *row, const void *value)
 {
-    const char *name = *(char *const *)value;
-
     (void)row;
-    if (!is_reference(name) && strchr(name, ':'))
+    if (has_flaw(*(char *const *)value, user_flaw))
         attr_fault(c, "expected a user name without a colon (RFC 7617), found one with it");
 }
 
@@ -31,15 +52,9 @@ static void check_token(struct attr_ctx *c, const struct attr *row, const void *
     const char *token = *(char *const *)value;
 
     (void)row;
-    if (is_reference(token))
-        return;
-    for (const char *p = token; *p; p++) {
-        if (*p > ' ' && *p < 0x7f)
-            continue;
+    if (has_flaw(token, token_flaw))
         attr_fault(c, "expected a token of visible ASCII characters, found another character%s",
                    strncasecmp(token, "bearer ", 7) == 0 ? ": leave out the word Bearer" : "");
-        return;
-    }
 }
 
 #define ROW(kind_, member_, name_, ...)                                                            \
@@ -54,20 +69,20 @@ const struct attr http_auth_attrs[HTTP_AUTH_ATTRS] = {
                 "token that does not change). Beyond the original product: basic and bearer."),
     ROW(URL, provider, "provider",
         .help = "The URL of the token endpoint. Only with type oauth2, and required then."),
-    ROW(STRING, client_id, "clientId", .min = 1, .max = LIMIT_CLIENT_ID,
+    ROW(STRING, client_id, "clientId", .flags = ATTR_REFERENCE, .min = 1, .max = LIMIT_CLIENT_ID,
         .help = "Only with type oauth2, and required then."),
-    ROW(STRING, client_secret, "clientSecret", .flags = ATTR_SECRET, .min = 1,
+    ROW(STRING, client_secret, "clientSecret", .flags = ATTR_SECRET | ATTR_REFERENCE, .min = 1,
         .max = LIMIT_CLIENT_SECRET, .help = "Only with type oauth2, and required then."),
     ROW(ENUM, mode, "mode", .names = modes,
         .help = "Only with type oauth2: whether the client proves itself by HTTP Basic "
                 "authentication (header, the default) or by fields of the form (body)."),
     ROW(STRING, scope, "scope", .max = LIMIT_SCOPE,
         .help = "Only with type oauth2: what the token shall be good for, sent as it is."),
-    ROW(STRING, username, "username", .flags = ATTR_BEYOND, .max = LIMIT_CLIENT_ID,
+    ROW(STRING, username, "username", .flags = ATTR_BEYOND | ATTR_REFERENCE, .max = LIMIT_CLIENT_ID,
         .check = check_username, .help = "Only with type basic, and required then."),
-    ROW(STRING, password, "password", .flags = ATTR_SECRET | ATTR_BEYOND,
+    ROW(STRING, password, "password", .flags = ATTR_SECRET | ATTR_BEYOND | ATTR_REFERENCE,
         .max = LIMIT_CLIENT_SECRET, .help = "Only with type basic, and required then."),
-    ROW(STRING, token, "token", .flags = ATTR_SECRET | ATTR_BEYOND, .min = 1,
+    ROW(STRING, token, "token", .flags = ATTR_SECRET | ATTR_BEYOND | ATTR_REFERENCE, .min = 1,
         .max = LIMIT_TOKEN_BYTES, .check = check_token,
         .help = "Only with type bearer, and required then."),
 };
@@ -152,6 +167,75 @@ void http_auth_conf_wipe(struct http_auth_conf *conf)
 }
 
 /* ---- use ---- */
+
+static const struct {
+    const char *name;
+    size_t at;
+    secret_flaw_f *flaw;
+} texts[] = {
+    {"clientId", offsetof(struct http_auth_conf, client_id), http_field_flaw},
+    {"clientSecret", offsetof(struct http_auth_conf, client_secret), http_field_flaw},
+    {"username", offsetof(struct http_auth_conf, username), user_flaw},
+    {"password", offsetof(struct http_auth_conf, password), http_field_flaw},
+    {"token", offsetof(struct http_auth_conf, token), token_flaw},
+};
+
+static const char *text_of(const struct http_auth_conf *conf, size_t i)
+{
+    return *(char *const *)((const char *)conf + texts[i].at);
+}
+
+bool http_auth_by_reference(const struct http_auth_conf *conf)
+{
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (secret_ref_any(str_of(text_of(conf, i))))
+            return true;
+    return false;
+}
+
+static enum err resolve_text(const struct http_auth_conf *conf, size_t i,
+                             const struct secret_rules *rules, struct http_auth_conf *to,
+                             struct errinfo *ei)
+{
+    AUTO(buf_wipe) struct buf b = BUF_INIT;
+    const char *text = text_of(conf, i);
+
+    if (!text)
+        return E_OK;
+    enum err err = secret_ref_resolve(str_of(text), rules, texts[i].flaw, &b, ei);
+    if (err != E_OK)
+        return err_prefix(ei, E_POLL_CONFIG, "authorization.%s", texts[i].name);
+    *(char **)((char *)to + texts[i].at) = buf_take(&b);
+    return E_OK;
+}
+
+enum err http_auth_resolve(const struct http_auth_conf *conf, const struct secret_rules *rules,
+                           struct http_auth_conf *ret, struct errinfo *ei)
+{
+    AUTO(http_auth_resolved_done)
+    struct http_auth_conf now = {
+        .type = conf->type, .provider = conf->provider, .scope = conf->scope, .mode = conf->mode};
+    enum err err = E_OK;
+
+    for (size_t i = 0; err == E_OK && i < ARRAY_LEN(texts); i++)
+        err = resolve_text(conf, i, rules, &now, ei);
+    if (err != E_OK)
+        return err;
+    *ret = now;
+    now = (struct http_auth_conf){.type = HTTP_AUTH_NONE};
+    return E_OK;
+}
+
+void http_auth_resolved_done(struct http_auth_conf *resolved)
+{
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        char *text = *(char **)((char *)resolved + texts[i].at);
+
+        wipe(text);
+        free(text);
+    }
+    *resolved = (struct http_auth_conf){.type = HTTP_AUTH_NONE};
+}
 
 struct token_conf *http_auth_client(const struct http_auth_conf *conf)
 {

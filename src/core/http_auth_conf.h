@@ -1,11 +1,12 @@
 /*
- * The attribute authorization of the http-poller: its rows and what they are parsed into. Immutable
- * once made. The struct owns its texts: http_auth_conf_wipe(), then attr_done(http_auth_attrs, …).
+ * The attribute authorization of what sends HTTP requests: its rows and what they are parsed into.
+ * Immutable once made. The struct owns its texts: http_auth_conf_wipe(), then attr_done(http_auth_attrs, …).
  */
-#ifndef PUBLISHER_HTTP_AUTH_CONF_H
-#define PUBLISHER_HTTP_AUTH_CONF_H
+#ifndef CORE_HTTP_AUTH_CONF_H
+#define CORE_HTTP_AUTH_CONF_H
 
 #include "core/attr.h"
+#include "core/secret_ref.h"
 #include "core/token.h"
 
 /* In the order of the names in the API. */
@@ -36,7 +37,18 @@ void http_auth_conf_check(struct attr_ctx *c, const jval *object,
 /* Overwrite the secrets; they are empty then. */
 void http_auth_conf_wipe(struct http_auth_conf *conf);
 
-/* ---- use; of a conf without faults, with references to the environment and files resolved ---- */
+/* ---- use; of a conf without faults ---- */
+
+/* Does one of its texts have to be resolved before it can be used? */
+bool http_auth_by_reference(const struct http_auth_conf *conf);
+/* A copy for use, with its references resolved: http_auth_resolved_done(), which overwrites it. The
+ * provider and the scope are those of conf. E_POLL_CONFIG names the attribute. */
+MUST_USE enum err http_auth_resolve(const struct http_auth_conf *conf,
+                                    const struct secret_rules *rules, struct http_auth_conf *ret,
+                                    struct errinfo *ei);
+void http_auth_resolved_done(struct http_auth_conf *resolved);
+
+/* The next two are for what is not by reference, or resolved. */
 
 /* The client of type oauth2, with one reference; NULL for the other types. */
 struct token_conf *http_auth_client(const struct http_auth_conf *conf);

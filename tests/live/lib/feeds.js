@@ -1,0 +1,22 @@
+// What tests of feeds have in common.
+import assert from 'node:assert/strict';
+
+export const FEEDS = '/streams/hub/api/v1/feeds';
+export const SERVED = '/eventnotifications/v2';
+
+export async function createFeed(daemon, body) {
+  const answer = await daemon.request('POST', FEEDS, { body });
+  assert.equal(answer.status, 201, answer.text);
+  return answer.json;
+}
+
+// feed: or <feed>/consumers/<name>
+export const next = (daemon, feed, query = '') => daemon.request('GET', `${SERVED}/${feed}/next${query}`);
+export const complete = (daemon, feed, batchId) => daemon.request('POST', `${SERVED}/${feed}/${batchId}/complete`);
+
+// A batch that has to be there.
+export async function nextJson(daemon, feed, query) {
+  const answer = await next(daemon, feed, query);
+  assert.equal(answer.status, 200, answer.text);
+  return answer.json;
+}
