@@ -231,12 +231,13 @@ export class Follower extends EventTarget {
     this.#failures = 0;
     this.#retry = undefined;
     for await (const frame of readFrames(response.body, { heard: () => this.#hear(), signal })) {
-      if (signal.aborted) return;
+      signal.throwIfAborted();
       if (frame.comment !== undefined) this.#takeComment(frame.comment);
       else this.#takeFrame(frame);
       this.#update();
       while (!signal.aborted && [...this.#feeds].some((feed) => feed.queue.length >= QUEUE)) await this.#hold();
     }
+    signal.throwIfAborted(); // the end may have been of our own making
   }
 
   async #refused(response, canChange) {

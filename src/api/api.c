@@ -1,6 +1,8 @@
 #include "api/api.h"
 
 #include "api/api_answer.h"
+#include "api/api_feeds.h"
+#include "api/api_notifications.h"
 #include "api/api_publish.h"
 #include "api/api_status.h"
 #include "api/api_subscriptions.h"
@@ -102,6 +104,42 @@ static const struct api_param exchanges_params[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+static const struct api_param feed_list_params[] = {
+    {"page", "query", "{'type':'integer','minimum':1,'default':1}", "Number of the page."},
+    {"pageSize", "query", "{'type':'integer','minimum':1,'maximum':1000,'default':20}",
+     "Feeds of a page."},
+    {NULL, NULL, NULL, NULL},
+};
+
+#define NEXT_PARAMS                                                                                \
+    {"wait", "query", "{'type':'string','format':'duration','default':'PT0S'}",                    \
+     "How long to wait for something to come, PT5M at most."},                                     \
+        {"max", "query", "{'type':'integer','minimum':1,'maximum':1000}",                          \
+         "Most notifications of a new batch; without it as the feed says."},                       \
+        {"lease", "query", "{'type':'string','format':'duration'}",                                \
+         "For how long nobody else who gives a lease is offered this batch; the answer tells "     \
+         "deliveryCount."},                                                                        \
+    {                                                                                              \
+        "X-TENANT-ID", "header", "{'type':'string'}", "The tenant, where the feed has one."        \
+    }
+
+static const struct api_param next_params[] = {
+    NEXT_PARAMS,
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct api_param consumer_next_params[] = {
+    NEXT_PARAMS,
+    {"eventType", "query", "{'type':'array','maxItems':100,'items':{'type':'string'}}",
+     "Event types that are wanted, with * and ?; all others are passed over."},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct api_param complete_params[] = {
+    {"batchId", "query", "{'type':'string'}", "The batch."},
+    {NULL, NULL, NULL, NULL},
+};
+
 /* A new route is a row here; tests/unit/test_openapi.c names what it lacks. */
 const struct api_route api_routes[] = {
     {HTTP_POST_, API_TOPICS, api_topic_create, AUTH_ADMIN, JSON, "Create a topic",
@@ -163,6 +201,7 @@ const struct api_route api_routes[] = {
     {HTTP_GET_, "/streams/subscribers/websocket/api/v1/topics", api_websocket_open, AUTH_SUBSCRIBE,
      NULL, "Open a WebSocket on which topics are subscribed to", .name = "openWebSocket",
      .statuses = "101 400 403 426 503", .params = websocket_params},
+#include "api/api_feeds.def"
 #include "api/api_subscriptions.def"
     {HTTP_GET_, "/health/live", api_status_live, AUTH_NONE, NULL, "200 while the process runs",
      .name = "isLive", .statuses = "200", .response = "ServerStatus"},

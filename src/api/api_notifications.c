@@ -12,6 +12,7 @@
 #include "core/note.h"
 
 #define BASE "/eventnotifications/"
+#define FEEDS "/streams/hub/api/v1/feeds/"
 
 static const char *const json_types[] = {"application/json", NULL};
 
@@ -51,23 +52,30 @@ static void answer_error(struct http_request *r, int status, const char *section
     http_respond(r, status, fields, buf_view(&body));
 }
 
-static void answer_not_found(struct http_request *r)
-{
-    answer_error(r, 404, "6.5.4", NULL);
-}
-
-/* ---- which feed ---- */
-
 static bool is_admin_path(const struct http_request *r)
 {
     return !str_starts(r->path, STR(BASE));
 }
 
+static void answer_not_found(struct http_request *r)
+{
+    if (is_admin_path(r))
+        problem_answer(r, &(struct problem){.status = 404,
+                                            .detail = "there is no such feed, or consumer of it"});
+    else
+        answer_error(r, 404, "6.5.4", NULL);
+}
+
+/* ---- which feed ---- */
+
+/* …/{feedId}/consumers/{name}… */
 static bool has_consumer(const struct api_call *call)
 {
-    struct str rest = str_drop(call->r->path, sizeof BASE - 1);
+    bool admin = is_admin_path(call->r);
+    struct str rest = str_drop(call->r->path, admin ? sizeof FEEDS - 1 : sizeof BASE - 1);
 
-    (void)str_split(&rest, '/');
+    if (!admin)
+        (void)str_split(&rest, '/'); /* the version */
     (void)str_split(&rest, '/');
     return str_eqz(str_split(&rest, '/'), "consumers") && rest.p;
 }

@@ -45,6 +45,9 @@ const char *openapi_path_parameter(struct str name)
         {"idOrName", "Id of the topic, or its name."},
         {"topicId", "Id of the topic, or its name."},
         {"subscriptionId", "Id of the subscription, a UUID."},
+        {"feedId", "Id of the feed, case-sensitive."},
+        {"batchId", "Id of the batch, as it was given."},
+        {"name", "Name of the consumer, case-sensitive."},
     };
 
     return find_term(terms, ARRAY_LEN(terms), name);

@@ -2,6 +2,7 @@
  * Schemas of bodies: from the rows of attributes, from the table of errors, and from openapi.def.
  */
 #include "api/openapi.h"
+#include "core/feed_conf.h"
 #include "core/limits.h"
 #include "core/processor.h"
 #include "core/topic_conf.h"
@@ -18,6 +19,7 @@ static const struct {
     const size_t *count;
 } attr_schemas[] = {
     {"Topic", topic_attrs, &topic_attr_count},
+    {"Feed", feed_attrs, &feed_attr_count},
     {"ComputedQueryParameter", http_param_attrs, &http_param_count},
 };
 

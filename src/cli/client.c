@@ -212,22 +212,34 @@ void client_path_part(struct buf *b, struct str s)
     }
 }
 
-enum err client_topic(struct client *c, const char *id_or_name, struct client_answer *ret,
-                      struct errinfo *ei)
+enum err client_one(struct client *c, const char *collection, const char *id,
+                    struct client_answer *ret, struct errinfo *ei)
 {
     AUTO(buf_done) struct buf path = BUF_INIT;
 
-    buf_puts(&path, CLIENT_TOPICS "/");
-    client_path_part(&path, str_of(id_or_name));
+    buf_printf(&path, "%s/", collection);
+    client_path_part(&path, str_of(id));
     return client_ask(c, "GET", buf_cstr(&path), STR_NONE, ret, ei);
+}
+
+enum err client_topic(struct client *c, const char *id_or_name, struct client_answer *ret,
+                      struct errinfo *ei)
+{
+    return client_one(c, CLIENT_TOPICS, id_or_name, ret, ei);
 }
 
 enum err client_each_topic(struct client *c, client_topic_f *fn, void *arg, struct errinfo *ei)
 {
+    return client_each(c, CLIENT_TOPICS, fn, arg, ei);
+}
+
+enum err client_each(struct client *c, const char *collection, client_topic_f *fn, void *arg,
+                     struct errinfo *ei)
+{
     size_t count = PAGE_SIZE;
 
     for (unsigned page = 1; count == PAGE_SIZE; page++) {
-        AUTO_FREE char *path = xasprintf(CLIENT_TOPICS "?page=%u&pageSize=%d", page, PAGE_SIZE);
+        AUTO_FREE char *path = xasprintf("%s?page=%u&pageSize=%d", collection, page, PAGE_SIZE);
         AUTO(client_answer_done) struct client_answer a = {0};
         enum err err = client_ask(c, "GET", path, STR_NONE, &a, ei);
         struct jiter it = jiter_of(jv_getz(jdoc_root(a.doc), "items"));

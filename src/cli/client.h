@@ -11,6 +11,7 @@
 struct client;
 
 #define CLIENT_TOPICS "/streams/hub/api/v1/topics"
+#define CLIENT_FEEDS "/streams/hub/api/v1/feeds"
 
 /* server: base URL; NULL: $POLLCAST_SERVER, else http://127.0.0.1:8080. E_INVALID. */
 MUST_USE enum err client_new(const char *server, struct client **ret, struct errinfo *ei);
@@ -44,11 +45,16 @@ enum err client_refusal(const struct client *c, const struct client_answer *a, s
 MUST_USE enum err client_ask(struct client *c, const char *method, const char *path,
                              struct str body, struct client_answer *ret, struct errinfo *ei);
 
+/* The resource of a collection by its id or name. */
+MUST_USE enum err client_one(struct client *c, const char *collection, const char *id,
+                             struct client_answer *ret, struct errinfo *ei);
 /* A topic by id or name; the answer's document is the topic. */
 MUST_USE enum err client_topic(struct client *c, const char *id_or_name, struct client_answer *ret,
                                struct errinfo *ei);
 /* All topics, page by page. */
 typedef enum err client_topic_f(const jval *topic, void *arg, struct errinfo *ei);
+MUST_USE enum err client_each(struct client *c, const char *collection, client_topic_f *fn,
+                              void *arg, struct errinfo *ei);
 MUST_USE enum err client_each_topic(struct client *c, client_topic_f *fn, void *arg,
                                     struct errinfo *ei);
 /* Append a name as a part of a path, percent-encoded (RFC 3986 §2.1). */

@@ -4,57 +4,10 @@
 #include "base/log.h"
 #include "core/limits.h"
 
+/* After a start, nothing is dropped for so long, or half of the retention. */
+#define GRACE_US (3600 * US_PER_S)
+
 /* ---- wishes ---- */
-
-struct feed_wish *feed_wish_new(const struct feed_conf *conf, char *const *types, size_t count)
-{
-    struct feed_wish *w = xcalloc(1, sizeof *w);
-
-    atomic_init(&w->refs, 1);
-    w->conf = feed_conf_ref(conf);
-    w->types = xcalloc(count + 1, sizeof(char *));
-    w->type_count = count;
-    for (size_t i = 0; i < count; i++)
-        w->types[i] = xstrdup(types[i]);
-    return w;
-}
-
-struct feed_wish *feed_wish_ref(struct feed_wish *w)
-{
-    atomic_fetch_add_explicit(&w->refs, 1, memory_order_relaxed);
-    return w;
-}
-
-void feed_wish_unref(struct feed_wish *w)
-{
-    if (!w || atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) > 1)
-        return;
-    feed_conf_unref(w->conf);
-    for (size_t i = 0; i < w->type_count; i++)
-        free(w->types[i]);
-    free(w->types);
-    free(w);
-}
-
-bool feed_wish_wants(struct str label, const void *arg)
-{
-    const struct feed_wish *w = arg;
-    AUTO(buf_done) struct buf type = BUF_INIT;
-    struct note n;
-
-    if (!feed_conf_wants(label, w->conf))
-        return false;
-    if (!w->type_count)
-        return true;
-    if (!note_label(label, &n))
-        return false;
-    note_event_type(&n, &type);
-    struct str name = feed_conf_event_type(w->conf, &type);
-    for (size_t i = 0; i < w->type_count; i++)
-        if (feed_glob(str_of(w->types[i]), name))
-            return true;
-    return false;
-}
 
 static bool wish_is(const struct feed_wish *w, const struct feed_conf *conf, char *const *types,
                     size_t count)
@@ -177,6 +130,7 @@ void feed_answer(struct feed_ask *a, enum err err, const struct errinfo *ei)
     list_remove(&a->link_);
     if (a->consumer_) {
         unwait(a);
+        a->consumer_->asked--;
         if (a->consumer_->current == a)
             a->consumer_->current = NULL;
     }
@@ -515,6 +469,13 @@ void feed_ask(struct shard *sh, struct str feed, struct str consumer, struct fee
 
     if (!c)
         return;
+    if (c->asked >= LIMIT_FEED_WAITING) {
+        struct errinfo ei = ERRINFO_INIT;
+        enum err err = err_set(&ei, E_TOO_MANY, "%u requests to this feed wait already", c->asked);
+        feed_answer(a, err, &ei);
+        return;
+    }
+    c->asked++;
     a->consumer_ = c;
     a->until_ = loop_now(sh->loop) + a->wait_us;
     timer_init(&a->timer_, on_time, a);
@@ -523,6 +484,14 @@ void feed_ask(struct shard *sh, struct str feed, struct str consumer, struct fee
 }
 
 /* ---- life ---- */
+
+/* The server may have been away as well: who comes back with it finds everything there. */
+static int64_t polled_at_least(const struct feed_conf *conf)
+{
+    int64_t retention = feed_conf_retention(conf);
+
+    return clock_now_wall() - retention + MIN(retention / 2, GRACE_US);
+}
 
 struct feed_consumer *feed_consumer_new(struct feed *f, struct str name, uint64_t num,
                                         uint64_t head, struct str state, uint64_t since)
@@ -538,8 +507,7 @@ struct feed_consumer *feed_consumer_new(struct feed *f, struct str name, uint64_
     list_init(&c->idle);
     if (!state.p || !feed_state_decode(state, &c->state))
         c->state = (struct feed_state){.at = since};
-    /* Who was not there while the server was not either has not stayed away. */
-    c->polled_wall = MAX(c->state.polled_wall, c->state.polled_wall ? 0 : clock_now_wall());
+    c->polled_wall = MAX(c->state.polled_wall, polled_at_least(f->conf));
     list_append(&f->consumers, &c->link);
     count_one(COUNT_feed_consumers);
     return c;
@@ -573,6 +541,7 @@ struct feed_consumer *feed_consumer_create(struct feed *f, struct str name)
     struct feed_consumer *c = feed_consumer_new(f, name, 0, 0, STR_NONE, since);
     AUTO(buf_done) struct buf body = BUF_INIT;
 
+    c->polled_wall = clock_now_wall();
     begin(c, on_created);
     buf_printf(&body, "{\"since\":%llu}", (unsigned long long)since);
     c->put.op.reply = f->shard->loop;
@@ -613,7 +582,9 @@ struct feed *feed_new(struct shard *sh, struct feed_conf *conf, uint64_t head, s
     f->shard = sh;
     f->conf = feed_conf_ref(conf);
     list_init(&f->consumers);
-    (void)feed_consumer_new(f, STR(""), conf->num, head, state, conf->since);
+    struct feed_consumer *own = feed_consumer_new(f, STR(""), conf->num, head, state, conf->since);
+    if (!state.p)
+        own->polled_wall = clock_now_wall();
     map_put(&sh->feeds->running, str_of(conf->config.id), f);
     return f;
 }

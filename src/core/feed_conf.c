@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/rand.h"
 #include "core/conf.h"
 #include "core/limits.h"
 #include "core/note.h"
@@ -13,12 +14,14 @@
 
 bool feed_id_is_valid(struct str id)
 {
+    bool is_uuid = uuid_is_valid(id); /* in paths these are the same in either case */
+
     if (id.n == 0 || id.n > FEED_ID_MAX || id.p[0] == '.')
         return false;
     for (size_t i = 0; i < id.n; i++) {
         char c = id.p[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              strchr("._-", c)))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z' && !is_uuid) ||
+              (c >= '0' && c <= '9') || strchr("._-", c)))
             return false;
     }
     return true;

@@ -41,6 +41,7 @@ struct feed_consumer {
     uint64_t clear_to;
     bool ahead; /* the one behind is */
     struct list asks, idle;
+    unsigned asked;           /* not answered yet */
     struct feed_ask *current; /* being carried out; NULL: none, or it needs no answer */
     feed_then_f *then;        /* something is under way: what comes after; NULL: nothing is */
     struct store_put put;     /* of a named one: its id stays in here */

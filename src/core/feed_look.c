@@ -213,6 +213,7 @@ void feed_look(struct feed_consumer *c, struct feed_ask *a)
 {
     struct look *l = xcalloc(1, sizeof *l);
 
+    c->asked--;
     a->consumer_ = NULL; /* it need not be there to the end */
     l->ask = a;
     l->shard = c->shard;

@@ -98,7 +98,7 @@
 #define LIMIT_FEED_COMMIT 100000 /* elements of one change that are told one by one */
 #define LIMIT_FEED_COMMIT_BYTES (256 * 1024 * 1024) /* and their bytes */
 #define LIMIT_FEED_CONSUMERS 100                    /* named ones of a feed */
-#define LIMIT_FEED_WAITING 1000     /* requests to one feed that are not answered yet */
+#define LIMIT_FEED_WAITING 1000     /* requests to one consumer that are not answered yet */
 #define LIMIT_FEED_WAIT_S 300       /* the longest ?wait */
 #define LIMIT_FEED_FILTER 100       /* ?eventType of one request */
 #define LIMIT_FEED_DISCARDS 100     /* times discarded that the archive tells apart */

@@ -11,9 +11,9 @@
 struct polled_batch {
     struct str id;
     const jval *notifications; /* each an object whose "id" is a text */
-    size_t count;
-    bool more;       /* others wait behind it */
-    int64_t dropped; /* how many a feed says that it did not keep before this batch */
+    size_t count;              /* of them that are looked at */
+    bool more;                 /* others wait behind it */
+    int64_t dropped;           /* how many a feed says that it did not keep before this batch */
 };
 
 /* E_POLL_FORMAT: it is not as documented; ei says where. */

@@ -22,7 +22,8 @@ bool polled_known_has(const struct polled_known *k, struct str id)
 
 static bool is_in(const struct polled_batch *batch, const char *id)
 {
-    for (struct jiter it = jiter_of(batch->notifications); jiter_next(&it);) {
+    for (struct jiter it = jiter_of(batch->notifications);
+         jiter_next(&it) && it.index < batch->count;) {
         if (str_eqz(jv_str(jv_getz(it.value, "id")), id))
             return true;
     }
@@ -59,7 +60,8 @@ void polled_known_next(const struct polled_known *k, const struct polled_batch *
     ret->seq = seq;
     ret->ids = xcalloc(k->count + batch->count + 1, sizeof *ret->ids);
     add_others(k, batch, ret);
-    for (struct jiter it = jiter_of(batch->notifications); jiter_next(&it);)
+    for (struct jiter it = jiter_of(batch->notifications);
+         jiter_next(&it) && it.index < batch->count;)
         add(ret, jv_str(jv_getz(it.value, "id")));
 }
 

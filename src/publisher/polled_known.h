@@ -20,8 +20,8 @@ struct polled_known {
 
 void polled_known_done(struct polled_known *k);
 bool polled_known_has(const struct polled_known *k, struct str id);
-/* Into *ret (zeroed): what is known when all of the batch is published, its last event with the
- * number seq. Of ids that are not in the batch the last LIMIT_POLLED_IDS stay. */
+/* Into *ret (zeroed): what is known when the batch->count first ones are published, the last event of
+ * them with the number seq. Of ids that are not in the batch the last LIMIT_POLLED_IDS stay. */
 void polled_known_next(const struct polled_known *k, const struct polled_batch *batch, uint64_t seq,
                        struct polled_known *ret);
 

@@ -38,6 +38,7 @@ struct polled_run {
     bool waiting;    /* for the batch to be delivered */
     struct timer look;
     bool more;       /* there is something to ask for after this batch */
+    bool partly;     /* of this batch the first part is published; the rest is asked for again */
     char *completed; /* in this cycle, the last; NULL: none */
     size_t batches;
     size_t committing; /* notifications in the commit under way */
@@ -255,7 +256,12 @@ static void on_committed(void *arg, enum err err, const struct errinfo *ei)
     }
     settle(run->state, true);
     run->published += run->committing;
-    complete_when_delivered(r);
+    if (!run->partly)
+        complete_when_delivered(r);
+    else if (may_go_on(r))
+        ask_next(r);
+    else
+        end_cycle(r);
 }
 
 static bool is_before(const struct polled_batch *batch, struct str id, size_t end)
@@ -276,18 +282,24 @@ static bool is_news(const struct polled_run *run, const struct polled_batch *bat
     return !polled_known_has(&run->state->kept, id) && !is_before(batch, id, at->index);
 }
 
-/* Make bodies of them; returns how many. */
-static size_t find_news(const struct polled_run *run, const struct polled_batch *batch,
-                        struct blob **bodies)
+/* Make bodies of them; returns how many. As many as the rings of hubs hold with ease: readers that
+ * keep up must find all of a commit there. Where there are more, the batch ends before them. */
+static size_t find_news(const struct polled_run *run, struct polled_batch *batch,
+                        struct blob *bodies[LIMIT_POST_GROUP])
 {
     AUTO(buf_done) struct buf text = BUF_INIT;
-    size_t count = 0;
+    size_t count = 0, bytes = 0;
 
     for (struct jiter it = jiter_of(batch->notifications); jiter_next(&it);) {
         if (!is_news(run, batch, &it))
             continue;
         buf_clear(&text);
         CHECK(jv_write(it.value, &text) == E_OK);
+        bytes += text.len;
+        if (count == LIMIT_POST_GROUP || (count > 0 && bytes > LIMIT_POST_GROUP_BYTES)) {
+            batch->count = it.index;
+            break;
+        }
         bodies[count++] = blob_of_buf(&text);
     }
     return count;
@@ -310,18 +322,21 @@ static void tell(const struct request *r, const struct polled_batch *batch, size
                  LOG_S("batch", kept->batch), LOG_I("new", news));
 }
 
-static void publish(struct request *r, const struct polled_batch *batch)
+static void publish(struct request *r, struct polled_batch *batch)
 {
     struct polled_run *run = r->step;
     struct polled_state *s = run->state;
     struct topic *t = r->topic;
-    AUTO_FREE struct blob **bodies = xcalloc(batch->count + 1, sizeof(struct blob *));
-    size_t news = find_news(run, batch, bodies);
+    struct blob *bodies[LIMIT_POST_GROUP];
+    size_t whole = batch->count, news = find_news(run, batch, bodies);
 
-    tell(r, batch, news);
+    if (!run->partly)
+        tell(r, batch, news);
     /* Where the feed was told before, and gives it all the same: once more, and then it must have
      * another. */
-    run->more = batch->more || (s->kept.completed && str_eqz(batch->id, s->kept.batch));
+    run->more = batch->more || (run->partly && run->more) ||
+                (s->kept.completed && str_eqz(batch->id, s->kept.batch));
+    run->partly = batch->count < whole;
     run->committing = news;
     polled_known_next(&s->kept, batch, news > 0 ? t->seq + news : s->kept.seq, &s->learnt);
     s->has_learnt = true;

@@ -204,6 +204,37 @@ void kafka_user_send(struct kafka_user *u)
 
 /* ---- what librdkafka tells ---- */
 
+/* Logged when it begins and when it is over: while it lasts, there is much of it. */
+static void set_trouble(struct kafka_producer *p, const char *text)
+{
+    bool new = !p->trouble.text[0];
+
+    err_clear(&p->trouble);
+    (void)err_set(&p->trouble, E_IO, "%s", text);
+    if (new)
+        log_warn("trouble with a Kafka cluster", LOG_S("name", rd_kafka_name(p->rk)),
+                 LOG_S("why", text));
+}
+
+static void clear_trouble(struct kafka_producer *p)
+{
+    if (p->retired || !p->trouble.text[0])
+        return;
+    err_clear(&p->trouble);
+    log_info("a Kafka cluster confirms records again", LOG_S("name", rd_kafka_name(p->rk)));
+}
+
+/* It was not let connect: that says more than what librdkafka makes of it. */
+static bool is_refused(struct kafka_producer *p)
+{
+    struct errinfo refused = ERRINFO_INIT;
+
+    if (!take_refusal(p->gate, &refused))
+        return false;
+    set_trouble(p, refused.text);
+    return true;
+}
+
 static void on_record_told(struct kafka_producer *p, const rd_kafka_message_t *m)
 {
     struct kafka_record *r = m->_private;
@@ -213,8 +244,7 @@ static void on_record_told(struct kafka_producer *p, const rd_kafka_message_t *m
         count_one(COUNT_kafka_errors);
     } else {
         count_one(COUNT_kafka_records);
-        if (!p->retired)
-            err_clear(&p->trouble);
+        clear_trouble(p);
     }
     r->status = m->err ? KAFKA_FAILED : KAFKA_DONE;
     if (!r->user)
@@ -231,11 +261,6 @@ static void on_records_told(struct kafka_producer *p, rd_kafka_event_t *e)
 
     while ((m = rd_kafka_event_message_next(e)))
         on_record_told(p, m);
-    if (!p->full)
-        return;
-    p->full = false;
-    LIST_EACH (n, &p->users)
-        kafka_user_send(LIST_ITEM(n, struct kafka_user, link));
 }
 
 static void retire(struct kafka_producer *p)
@@ -255,46 +280,56 @@ static void retire(struct kafka_producer *p)
     timer_set(p->shard->loop, &p->look, loop_now(p->shard->loop));
 }
 
-static void set_trouble(struct kafka_producer *p, const char *text)
+/* Once there was a fatal error, whatever is told of: the producer does nothing more. */
+static bool retire_if_fatal(struct kafka_producer *p)
 {
-    err_clear(&p->trouble);
-    (void)err_set(&p->trouble, E_IO, "%s", text);
+    char text[ERRINFO_TEXT];
+
+    if (p->retired || !rd_kafka_fatal_error(p->rk, text, sizeof text))
+        return p->retired;
+    set_trouble(p, text);
+    retire(p);
+    return true;
 }
 
 static void on_error(struct kafka_producer *p, rd_kafka_event_t *e)
 {
     rd_kafka_resp_err_t err = rd_kafka_event_error(e);
-    struct errinfo refused = ERRINFO_INIT;
-    char text[ERRINFO_TEXT];
 
-    if (p->retired)
+    if (retire_if_fatal(p) || is_refused(p))
         return;
-    if (err == RD_KAFKA_RESP_ERR__FATAL) {
-        (void)rd_kafka_fatal_error(p->rk, text, sizeof text);
-        set_trouble(p, text);
-        retire(p);
-    } else if (take_refusal(p->gate, &refused)) {
-        set_trouble(p, refused.text);
-    } else if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !p->trouble.text[0]) {
+    if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !p->trouble.text[0])
         set_trouble(p, rd_kafka_event_error_string(e));
-    }
     /* Another password may be in force by now: references are looked up by the next one. */
     if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION)
         retire(p);
 }
 
-/* By levels of syslog. Of what a user chose nothing is to be told. */
-static void on_log(rd_kafka_event_t *e)
+/* "[thrd:a:9092/1]: a:9092/1: Connect to … failed" */
+static const char *without_thread(const char *text)
 {
-    const char *facility, *text;
+    const char *end = text[0] == '[' ? strstr(text, "]: ") : NULL;
+
+    return end ? end + 3 : text;
+}
+
+/* level: of syslog. What is told by us anyway, and that some settings are experimental, is only for
+ * debugging. Not each connection that fails becomes an error event. */
+static void on_log(struct kafka_producer *p, rd_kafka_event_t *e)
+{
+    static const char *const told[] = {"FAIL", "ERROR", "FATAL", "CONFWARN"};
+    const char *about, *text;
+    bool is_told = false;
     int level;
 
-    if (rd_kafka_event_log(e, &facility, &text, &level) != 0)
+    if (rd_kafka_event_log(e, &about, &text, &level) != 0)
         return;
-    if (level <= 4 && strcmp(facility, "CONFWARN") != 0)
-        log_warn("librdkafka", LOG_S("about", facility), LOG_S("text", text));
-    else
-        log_debug("librdkafka", LOG_S("about", facility), LOG_S("text", text));
+    for (size_t i = 0; i < ARRAY_LEN(told); i++)
+        is_told = is_told || strcmp(about, told[i]) == 0;
+    if (level <= 4 && strcmp(about, "FAIL") == 0 && !p->retired && !p->trouble.text[0])
+        set_trouble(p, without_thread(text));
+    log_at(level <= 4 && !is_told ? LOG_WARN : LOG_DEBUG, "librdkafka",
+           LOG_S("name", rd_kafka_name(p->rk)), LOG_S("about", about), LOG_S("text", text));
 }
 
 static void on_event(struct kafka_producer *p, rd_kafka_event_t *e)
@@ -307,27 +342,42 @@ static void on_event(struct kafka_producer *p, rd_kafka_event_t *e)
         on_error(p, e);
         break;
     case RD_KAFKA_EVENT_LOG:
-        on_log(e);
+        on_log(p, e);
         break;
     default:
         break;
     }
 }
 
-/* It rings again only after the queue was found empty. */
-static void on_bell(void *arg)
+/* False: there are none now. */
+static bool take_events(struct kafka_producer *p)
 {
-    struct kafka_producer *p = arg;
-
     for (int i = 0; i < EVENTS_AT_ONCE; i++) {
         rd_kafka_event_t *e = rd_kafka_queue_poll(p->queue, 0);
 
         if (!e)
-            return;
+            return false;
         on_event(p, e);
         rd_kafka_event_destroy(e);
     }
-    bell_ring(p->bell);
+    return true;
+}
+
+/* It rings by itself only after the queue was found empty. Records make room when the event that told
+ * of them is destroyed. */
+static void on_bell(void *arg)
+{
+    struct kafka_producer *p = arg;
+
+    if (take_events(p))
+        bell_ring(p->bell);
+    if (!p->full)
+        return;
+    p->full = false;
+    /* Another is the first each time. */
+    list_append(&p->users, list_pop(&p->users));
+    LIST_EACH (n, &p->users)
+        kafka_user_send(LIST_ITEM(n, struct kafka_user, link));
 }
 
 /* ---- looking after it ---- */
@@ -342,8 +392,7 @@ static void tell_stuck(struct kafka_producer *p, int64_t before)
 {
     struct errinfo unknown = ERRINFO_INIT;
 
-    /* librdkafka does not tell of each connection that fails. */
-    (void)take_refusal(p->gate, &p->trouble);
+    (void)is_refused(p);
     (void)err_set(&unknown, E_IO,
                   "the cluster does not confirm records: the partition may be without a leader, or "
                   "too few of its replicas in sync");
@@ -425,6 +474,8 @@ static enum err start(struct kafka_producer *p, rd_kafka_conf_t *c, struct errin
     p->queue = rd_kafka_queue_get_main(p->rk);
     rd_kafka_queue_io_event_enable(p->queue, bell_fd(p->bell), &stroke, sizeof stroke);
     rd_kafka_set_log_queue(p->rk, p->queue);
+    /* Of what was there before it was listened to, it would never ring. */
+    bell_ring(p->bell);
     return E_OK;
 }
 
@@ -510,6 +561,9 @@ bool kafka_user_join(struct kafka_user *u, enum kafka_use use)
     }
     list_append(&p->users, &u->link);
     u->producer = p;
+    /* It is asked for at once then; with a record's first, only a second later. */
+    u->topic = rd_kafka_topic_new(p->rk, u->conf->topic, NULL);
+    CHECK(u->topic);
     return true;
 }
 
@@ -524,6 +578,7 @@ void kafka_user_leave(struct kafka_user *u)
     u->failed = false;
     if (!p)
         return;
+    rd_kafka_topic_destroy(TAKE(u->topic));
     list_remove(&u->link);
     if (list_empty(&p->users))
         producer_close(p);

@@ -56,6 +56,7 @@ struct kafka_user {
     struct subscription *subscription;
     const struct kafka_conf *conf;
     struct kafka_producer *producer; /* NULL: none now */
+    rd_kafka_topic_t *topic;         /* of it, as long */
     struct list link;                /* of its producer */
     struct list records;             /* oldest first */
     struct kafka_record *next;       /* the oldest that is held, or NULL */

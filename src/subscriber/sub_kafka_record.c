@@ -37,7 +37,7 @@ rd_kafka_resp_err_t kafka_record_produce(rd_kafka_t *rk, struct kafka_record *r)
     int32_t partition = conf->partition < 0 ? RD_KAFKA_PARTITION_UA : (int32_t)conf->partition;
     rd_kafka_headers_t *h = headers_of(r);
     rd_kafka_resp_err_t err = rd_kafka_producev(
-        rk, RD_KAFKA_V_TOPIC(conf->topic), RD_KAFKA_V_PARTITION(partition),
+        rk, RD_KAFKA_V_RKT(r->user->topic), RD_KAFKA_V_PARTITION(partition),
         RD_KAFKA_V_KEY(key, strlen(key)), RD_KAFKA_V_VALUE(r->value->p, r->value->len),
         RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_TIMESTAMP(r->time_wall / US_PER_MS), RD_KAFKA_V_OPAQUE(r),
         RD_KAFKA_V_END);

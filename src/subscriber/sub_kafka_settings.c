@@ -34,7 +34,7 @@ static const struct {
      * kept alive, and is above the largest payload there can be. */
     {"message.max.bytes", "134217728", ALL},
     {"queue.buffering.max.kbytes", "131072", ALL},
-    {"queue.buffering.max.messages", "100000", ALL},
+    {"queue.buffering.max.messages", "10000", ALL},
     /* A broker that comes back is used within seconds. */
     {"reconnect.backoff.ms", "100", ALL},
     {"reconnect.backoff.max.ms", "2000", ALL},

@@ -387,7 +387,7 @@ test('get and delete', async (t) => {
   assert.match(none.stderr, /no topic has the id or name "z"|there is no topic/);
   const gone = await run(['delete', 'topics', 'b c', 'z', 'a', ...args]);
   assert.deepEqual([gone.status, gone.stdout], [1, 'deleted b c\ndeleted a\n']);
-  assert.equal((await run(['get', 'feeds', ...args])).status, 2);
+  assert.equal((await run(['get', 'integrations', ...args])).status, 2);
   assert.equal((await run(['delete', 'topics', ...args])).status, 2);
 });
 

@@ -317,8 +317,22 @@ test('a batch of a thousand is one', async (t) => {
   const stream = await follow(t, daemon, topic);
   for (let i = 0; i < 1500; i++) assert.equal(JSON.parse((await stream.next(isEvent)).data).id, feed.all[i].id);
   await feed.until(() => feed.empty, 'empty');
-  assert.equal(feed.completed.length, 2);
+  // In parts, for each of which it is asked for: 128 notifications, and the last one.
+  assert.deepEqual(feed.calls.map(({ kind }) => kind), [...Array(8).fill('next'), 'complete', ...Array(4).fill('next'), 'complete']);
   await assertWhole(feed, topic);
+});
+
+test('large notifications are published few at a time, for readers that keep up', async (t) => {
+  const feed = await feedOf(t);
+  const { startDaemon } = await import('./lib/daemon.js');
+  const roomy = await startDaemon({ args: ['--payload-max-bytes', '8MiB', '--drain', 'PT0S'] });
+  t.after(() => roomy.stop());
+  feed.waiting = Array.from({ length: 10 }, () => feed.notification({ text: 'x'.repeat(400 * 1024) }));
+  const topic = await createFeedTopic(roomy, { url: feed.url });
+  const stream = await follow(t, roomy, topic);
+  for (let i = 0; i < 10; i++) assert.equal(JSON.parse((await stream.next(isEvent)).data).id, feed.all[i].id);
+  await feed.until(() => feed.empty, 'empty');
+  assert.equal(feed.completed.length, 1);
 });
 
 test('a feed that is there no more, or never was, is error 70404', async (t) => {

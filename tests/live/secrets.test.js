@@ -219,7 +219,7 @@ test('malformed references are refused, and named by pollcast check', async (t) 
   assert.equal(answer.status, 400);
   const at = (name) => `/publisher/config/${name}`;
   const pointers = [at('headers/X-A'), at('headers/X-B'), at('authorization/token')];
-  assert.deepEqual(answer.json.errors.map(({ source }) => source?.pointer ?? source).sort(), pointers.toSorted());
+  assert.deepEqual(answer.json.errors.map(({ source }) => source?.pointer ?? source).sort(), [...pointers].sort());
   for (const { detail } of answer.json.errors) assert.match(detail, /^expected .*, found /);
   fs.writeFileSync(file, JSON.stringify(body));
   const checked = await run(['check', file]);

@@ -10,6 +10,7 @@
 #include "base/trace.h"
 #include "core/attr.h"
 #include "core/conf.h"
+#include "core/feed_conf.h"
 #include "core/topic_conf.h"
 #include "publisher/http_param.h"
 #include "publisher/pub_feed_conf.h"
@@ -165,6 +166,10 @@ static void attributes(void **state)
         row.row_count = 0; /* those of authorization are the http-poller's */
         attributes_of(&p, "", &row, 1);
     }
+    page_close(&p);
+    page_open(&p, "feeds.md");
+    page_narrow(&p, "## Settings of a feed");
+    attributes_of(&p, "", feed_attrs, feed_attr_count);
     page_close(&p);
     page_open(&p, "subscriptions.md");
     attributes_of(&p, "", sub_sse_sink.attrs, sub_sse_sink.attr_count);

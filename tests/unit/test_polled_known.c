@@ -3,8 +3,10 @@
 #include "core/limits.h"
 #include "publisher/polled_known.h"
 
-/* k becomes what is known after this batch of notifications n = from … to. */
-static void take(struct polled_known *k, const char *id, int from, int to, uint64_t seq)
+/* k becomes what is known when of this batch of notifications n = from … to only so many are
+ * published. */
+static void take_part(struct polled_known *k, const char *id, int from, int to, size_t count,
+                      uint64_t seq)
 {
     AUTO(buf_done) struct buf text = BUF_INIT;
     AUTO(jdoc_freep) struct jdoc *doc = NULL;
@@ -17,9 +19,15 @@ static void take(struct polled_known *k, const char *id, int from, int to, uint6
     buf_puts(&text, "]}");
     assert_int_equal(jdoc_parse(buf_view(&text), NULL, &doc, NULL), E_OK);
     assert_int_equal(polled_batch_read(jdoc_root(doc), &b, NULL), E_OK);
+    b.count = MIN(b.count, count);
     polled_known_next(k, &b, seq, &next);
     polled_known_done(k);
     *k = next;
+}
+
+static void take(struct polled_known *k, const char *id, int from, int to, uint64_t seq)
+{
+    take_part(k, id, from, to, SIZE_MAX, seq);
 }
 
 static bool has(const struct polled_known *k, int n)
@@ -72,6 +80,23 @@ static void the_ids_of_a_batch_are_all_kept(void **state)
     take(&k, "b", LIMIT_POLLED_BATCH + 1, 2 * LIMIT_POLLED_BATCH, 1);
     assert_true(has_all(&k, LIMIT_POLLED_BATCH - LIMIT_POLLED_IDS + 1, 2 * LIMIT_POLLED_BATCH));
     assert_int_equal(k.count, LIMIT_POLLED_BATCH + LIMIT_POLLED_IDS);
+    polled_known_done(&k);
+}
+
+/* What was published of the rest before stays known, too. */
+static void of_a_batch_a_part_may_be_published(void **state)
+{
+    struct polled_known k = {0};
+
+    (void)state;
+    take(&k, "a", 7, 8, 1);
+    take_part(&k, "a", 1, 10, 5, 1);
+    assert_true(has_all(&k, 1, 5));
+    assert_false(has(&k, 6));
+    assert_true(has_all(&k, 7, 8));
+    assert_false(has(&k, 9));
+    take(&k, "a", 1, 10, 1);
+    assert_int_equal(k.count, 10);
     polled_known_done(&k);
 }
 
@@ -149,6 +174,6 @@ static void nothing_known_is_stored_too(void **state)
 int main(void)
 {
     return RUN_TESTS(a_batch_and_some_before_it_are_known, the_ids_of_a_batch_are_all_kept,
-                     an_id_that_comes_again_stays_longer, what_is_stored_is_read_for_the_same_feed,
-                     nothing_known_is_stored_too);
+                     of_a_batch_a_part_may_be_published, an_id_that_comes_again_stays_longer,
+                     what_is_stored_is_read_for_the_same_feed, nothing_known_is_stored_too);
 }

@@ -24,6 +24,7 @@ export class Running {
     this.stderr = '';
     this.waiting = new Set();
     this.process = spawn(file, args, { env: { ...clean, ...env }, cwd, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+    this.process.stdin?.on('error', () => {}); // it may end before it has read all: its status tells
     if (input !== undefined) this.process.stdin.end(input);
     for (const name of ['stdout', 'stderr']) {
       this.process[name].setEncoding('utf8').on('data', (text) => {
