@@ -85,6 +85,7 @@ test('curl --compressed', async (t) => {
   const seq = await publish(topic, rows(10));
   const curl = spawn('curl', ['-sSN', '-i', '--compressed', `${daemon.url}${SSE}/${topic.id}`]);
   t.after(() => curl.kill());
+  const ended = new Promise((resolve) => { curl.on('close', resolve); });
   let text = '';
   let error = '';
   const until = (wanted) => within(20_000, new Promise((resolve) => {
@@ -100,7 +101,7 @@ test('curl --compressed', async (t) => {
   await until(`id: ${topic.id}#${seq + 1}\n`);
   await until('\n: unchanged since ');
   await daemon.request('DELETE', `${TOPICS}/${topic.id}`);
-  const code = await within(20_000, new Promise((resolve) => curl.on('close', resolve)), 'the end of curl');
+  const code = await within(20_000, ended, 'the end of curl');
   assert.equal(code, 0, error);
   assert.match(text, /"code":40404/);
 });
