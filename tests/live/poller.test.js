@@ -209,7 +209,8 @@ test('topics that are changed and deleted at every moment of a poll', async (t) 
     await stream.next((f) => f.event === 'error');
     stream.close();
   }
-  await eventually(async () => (await metric(daemon, 'topics_polling')) === polling, 'the pollers to stop');
+  // Those of tests before may have stopped meanwhile, too.
+  await eventually(async () => (await metric(daemon, 'topics_polling')) <= polling, 'the pollers to stop');
 });
 
 test('what is known of each source is saved at times, whatever its polls are doing', async (t) => {
