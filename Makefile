@@ -46,7 +46,7 @@ san-address san-thread: san-%: deps build/san-%/build.ninja
 	@$(NINJA) build/$@ src/pollcast meson-test-prereq
 	@ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
-	$(FIXED) tests/tools/run build/$@
+	SANITIZER=$* $(FIXED) tests/tools/run build/$@
 
 bench: all
 	@$(NINJA) $(BUILD) meson-benchmark-prereq
