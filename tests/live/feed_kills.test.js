@@ -106,11 +106,11 @@ test('kill -9 at any step of a cycle', { timeout: 3_600_000 }, async (t) => {
   const journal = new Journal();
   const fell = Object.fromEntries(Object.keys(FELL).map((name) => [name, 0]));
   let daemon;
-  let kill = killAt(feed, () => daemon.kill());
   daemon = await startDaemon({ args: ARGS });
   t.after(() => daemon.stop());
   feed.push(6);
   const topic = await createFeedTopic(daemon, { url: feed.url, pollingPeriod: PERIOD, retryMaxAttempts: 0 }, { alwaysOn: true });
+  let kill = killAt(feed, () => daemon.kill()); // not before the topic was answered for
   // What the feed was told to be complete when the server was killed.
   const completed = () => {
     const left = new Set([...(feed.batch?.notifications ?? []), ...feed.waiting].map(({ id }) => id));
