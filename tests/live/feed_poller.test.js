@@ -347,11 +347,19 @@ test('completeAfter delivered: not before every subscription that lasts has it',
   const feed = await feedOf(t, { size: 2 });
   feed.push(4);
   const subscribers = [{ type: 'sse' }, { type: 'webhook' }];
+  // The first batch is given when both subscriptions are there.
+  let give;
+  feed.onNext = (req, res, answer) => {
+    give = answer;
+    feed.onNext = undefined;
+  };
   const topic = await createFeedTopic(daemon, { url: feed.url, pollingPeriod: 'PT1H', completeAfter: 'delivered' }, { subscribers });
   const hooks = [await startReceiver(t), await startReceiver(t)];
   let held;
   hooks[1].answer = (call, res) => { held = res; };
   for (const hook of hooks) await createWebhook(daemon, topic, { webhookUrl: hook.url(), subscriptionMode: 'event' });
+  await feed.until(() => give, 'the first next');
+  give();
   const given = (hook) => hook.calls.flatMap(({ json }) => json).map((value) => value.id ?? value);
   await hooks[0].came(2);
   await hooks[1].came(1);
