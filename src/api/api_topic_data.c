@@ -326,7 +326,7 @@ static void put_poller(struct jwriter *w, const struct topic *t)
     jw_key(w, "running");
     jw_bool(w, p->running);
     if (p->running)
-        put_duration(w, "nextIn", p->due - now);
+        put_duration(w, "nextIn", MAX(p->due, p->not_before) - now);
     if (p->not_before > now)
         put_duration(w, "askedToWait", p->not_before - now);
     put_i64(w, "runs", (int64_t)p->runs);

@@ -112,6 +112,5 @@
 #define LIMIT_LISTINGS 32 /* under way on a loop */
 #define LIMIT_EVENTS_READ 1000
 #define LIMIT_PAST_PATCHES 10000 /* that a document of another day is put together of */
-#define LIMIT_POLL_REQUESTS 20   /* kept per topic for GET …/debug */
 
 #endif

@@ -169,6 +169,7 @@ describe('Retry-After:', { concurrency: 6 }, () => {
       await nextError(stream);
       const { poller } = await debugOf(daemon, topic);
       assert.match(poller.askedToWait, /^(P1D|PT24H|PT86400S|PT863\d\d(\.\d+)?S)$/, value);
+      assert.equal(poller.nextIn, poller.askedToWait);
       assert.equal(count(at), 1);
     }
   });
