@@ -135,6 +135,13 @@ static const struct api_param consumer_next_params[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+static const struct api_param event_type_params[] = {
+    {"page", "query", "{'type':'integer','minimum':1,'default':1}", "Number of the page."},
+    {"pageSize", "query", "{'type':'integer','minimum':1,'maximum':1000,'default':1000}",
+     "Topics of a page."},
+    {NULL, NULL, NULL, NULL},
+};
+
 static const struct api_param complete_params[] = {
     {"batchId", "query", "{'type':'string'}", "The batch."},
     {NULL, NULL, NULL, NULL},

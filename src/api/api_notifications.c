@@ -7,6 +7,7 @@
 #include "api/api_owner.h"
 #include "api/problem.h"
 #include "base/duration.h"
+#include "base/log.h"
 #include "core/feed.h"
 #include "core/limits.h"
 #include "core/note.h"
@@ -18,20 +19,33 @@ static const char *const json_types[] = {"application/json", NULL};
 
 /* ---- errors in the shape of these paths ---- */
 
-static void answer_error(struct http_request *r, int status, const char *section,
-                         const char *error_code)
+static const char *type_of_status(int status)
+{
+    switch (status) {
+    case 400:
+        return "https://tools.ietf.org/html/rfc7231#section-6.5.1";
+    case 404:
+        return "https://tools.ietf.org/html/rfc7231#section-6.5.4";
+    case 429:
+        return "https://tools.ietf.org/html/rfc6585#section-4";
+    case 503:
+        return "https://tools.ietf.org/html/rfc7231#section-6.6.4";
+    default:
+        return "https://tools.ietf.org/html/rfc7231#section-6.6.1";
+    }
+}
+
+static void answer_error(struct http_request *r, int status, const char *error_code)
 {
     AUTO(buf_done) struct buf body = BUF_INIT;
-    AUTO(buf_done) struct buf type = BUF_INIT;
     struct jwriter w = jw_begin(&body);
     char trace[32];
 
     snprintf(trace, sizeof trace, "|%08x-%016llx.", (unsigned)rand_u64(),
              (unsigned long long)rand_u64());
-    buf_printf(&type, "https://tools.ietf.org/html/rfc7231#section-%s", section);
     jw_object(&w);
     jw_key(&w, "type");
-    jw_str(&w, buf_view(&type));
+    jw_strz(&w, type_of_status(status));
     jw_key(&w, "title");
     jw_strz(&w, http_status_text(status));
     jw_key(&w, "status");
@@ -47,6 +61,7 @@ static void answer_error(struct http_request *r, int status, const char *section
     const struct http_field fields[] = {
         {"Content-Type", STR("application/problem+json")},
         {"Cache-Control", STR("no-store")},
+        {status == 503 || status == 429 ? "Retry-After" : NULL, STR("1")},
         {NULL, STR_NONE},
     };
     http_respond(r, status, fields, buf_view(&body));
@@ -63,7 +78,24 @@ static void answer_not_found(struct http_request *r)
         problem_answer(r, &(struct problem){.status = 404,
                                             .detail = "there is no such feed, or consumer of it"});
     else
-        answer_error(r, 404, "6.5.4", NULL);
+        answer_error(r, 404, NULL);
+}
+
+/* Whatever keeps the store from what has to be durable, clients are to come again: nothing of it was
+ * done, or all of it was and is so when they ask again. */
+static void answer_failed(struct http_request *r, enum err err, const struct errinfo *ei)
+{
+    const struct err_row *row = err_row(err);
+
+    if (is_admin_path(r)) {
+        problem_answer_err(r, err, ei);
+        return;
+    }
+    if (row->kind == ERR_KIND_BUG || row->kind == ERR_KIND_OURS)
+        log_error("request failed", LOG_STR("method", r->method_text), LOG_STR("path", r->path),
+                  LOG_S("error", row->name), LOG_S("reason", err_text(ei, err)));
+    answer_error(r, row->http_status > 500 || row->kind == ERR_KIND_OURS ? 503 : row->http_status,
+                 NULL);
 }
 
 /* ---- which feed ---- */
@@ -88,7 +120,7 @@ static struct feed_conf *find_feed(const struct api_call *call)
 
     if (c && c->config.tenant && !is_admin_path(call->r)) {
         if (str_trim(tenant).n == 0) {
-            answer_error(call->r, 400, "6.5.1", "MissingTenantHeader");
+            answer_error(call->r, 400, "MissingTenantHeader");
             return NULL;
         }
         /* Another tenant's feeds are none of his. */
@@ -107,7 +139,8 @@ struct asking {
     struct feed_ask ask;
     char feed[FEED_ID_MAX + 1], consumer[FEED_ID_MAX + 1];
     char *base; /* of URLs, for v1; NULL: v2 */
-    bool gone;  /* there is no such feed */
+    enum err failed;
+    bool gone; /* there is no such feed */
 };
 
 static void asking_free(struct api_job *j)
@@ -124,8 +157,7 @@ static void on_answered(struct feed_ask *a)
     struct asking *g = CONTAINER_OF(a, struct asking, ask);
 
     g->gone = a->err == E_NOT_FOUND;
-    g->job.err = g->gone ? E_OK : a->err;
-    g->job.info = a->info;
+    g->failed = g->gone ? E_OK : a->err;
     api_job_done(&g->job);
 }
 
@@ -182,7 +214,9 @@ static void asking_answer(struct api_job *j, struct http_request *r)
 {
     struct asking *g = CONTAINER_OF(j, struct asking, job);
 
-    if (g->gone || (!g->ask.found && g->ask.call != FEED_NEXT))
+    if (g->failed != E_OK)
+        answer_failed(r, g->failed, &g->ask.info);
+    else if (g->gone || (!g->ask.found && g->ask.call != FEED_NEXT))
         answer_not_found(r);
     else if (g->ask.call == FEED_NEXT)
         answer_next(r, g);
@@ -242,7 +276,7 @@ static void on_activated(void *arg, enum err err, const struct errinfo *ei, stru
         if (err == E_OK || err == E_CONFLICT)
             act->again(&act->call);
         else
-            problem_answer_err(act->r, err, ei);
+            answer_failed(act->r, err, ei);
     }
     free(act);
 }
@@ -295,18 +329,21 @@ static bool read_duration(struct http_request *r, const char *name, int64_t *ret
 
 static bool read_types(struct http_request *r, struct feed_ask *a)
 {
+    AUTO(buf_done) struct buf filter = BUF_INIT;
     struct str text;
 
-    a->types = xcalloc(LIMIT_FEED_FILTER, sizeof(char *));
     for (size_t n = 0; http_query_given(r, "eventType", n); n++) {
         if (!api_query_text(r, "eventType", n, &text))
             return false;
-        if (n == LIMIT_FEED_FILTER || text.n == 0 || text.n > LIMIT_LISTED_STRING) {
+        if (n == LIMIT_FEED_FILTER || text.n == 0 || text.n > LIMIT_LISTED_STRING ||
+            str_find(text, '\0') < text.n) {
             answer_bad_query(r, "eventType", "up to 100 event types, with * and ?", text);
             return false;
         }
-        a->types[a->type_count++] = str_dup(text);
+        buf_str(&filter, text);
+        buf_putc(&filter, '\0');
     }
+    a->filter = filter.len ? blob_of_buf(&filter) : NULL;
     return true;
 }
 
@@ -451,6 +488,9 @@ static void answer_stats_of_none(const struct api_call *call, const struct feed_
     jw_i64(&w, head);
     jw_key(&w, "head");
     jw_i64(&w, head);
+    jw_key(&w, "consumers");
+    jw_array(&w);
+    jw_array_end(&w);
     jw_object_end(&w);
     CHECK(jw_end(&w) == E_OK);
     api_answer_json(call->r, 200, NULL, &body);
@@ -501,71 +541,4 @@ void api_notifications_archive(const struct api_call *call)
     asking_free(&g->job);
     api_answer_json(call->r, 200, NULL,
                     &(struct buf){.p = (char[]){"{\"discards\":[],\"more\":false}"}, .len = 29});
-}
-
-/* ---- the types ---- */
-
-static void write_type(struct jwriter *w, const struct topic_conf *topic, const char *change,
-                       const char *title, const char *payload)
-{
-    AUTO(buf_done) struct buf type = BUF_INIT;
-    AUTO(buf_done) struct buf text = BUF_INIT;
-    const struct note example = {
-        .time_wall = topic->created_wall,
-        .topic_id = str_of(topic->id),
-        .topic_name = str_of(topic->name),
-        .change = str_of(change),
-        .seq = 1,
-        .run = 1,
-        .payload = str_of(payload),
-    };
-
-    note_event_type(&example, &type);
-    buf_printf(&text, "%s: %s", topic->name, title);
-    jw_object(w);
-    jw_key(w, "eventType");
-    jw_str(w, buf_view(&type));
-    jw_key(w, "title");
-    jw_str(w, buf_view(&text));
-    jw_key(w, "example");
-    note_write(w, &example, buf_view(&type), NULL);
-    jw_object_end(w);
-}
-
-static void write_types(struct jwriter *w, const struct topic_conf *topic)
-{
-    if (topic->payload == PAYLOAD_EVENT) {
-        write_type(w, topic, "event", "a message was published", "{\"text\":\"a message\"}");
-        return;
-    }
-    write_type(w, topic, "created", "an element was added",
-               "{\"op\":\"created\",\"pointer\":\"\",\"keyAt\":\"/id\",\"key\":1,"
-               "\"after\":{\"id\":1,\"qty\":2}}");
-    write_type(w, topic, "updated", "an element was changed",
-               "{\"op\":\"updated\",\"pointer\":\"\",\"keyAt\":\"/id\",\"key\":1,"
-               "\"before\":{\"id\":1,\"qty\":2},\"after\":{\"id\":1,\"qty\":3},"
-               "\"patch\":[{\"op\":\"replace\",\"path\":\"/qty\",\"value\":3}]}");
-    write_type(w, topic, "deleted", "an element was removed",
-               "{\"op\":\"deleted\",\"pointer\":\"\",\"keyAt\":\"/id\",\"key\":1,"
-               "\"before\":{\"id\":1,\"qty\":3}}");
-    write_type(w, topic, "changed", "something else changed",
-               "{\"sequence\":1,\"changes\":[{\"op\":\"updated\",\"pointer\":\"/total\","
-               "\"before\":1,\"after\":2}]}");
-}
-
-void api_notifications_types(const struct api_call *call)
-{
-    const struct name_order *topics = &call->sh->order;
-    AUTO(buf_done) struct buf body = BUF_INIT;
-    struct jwriter w = jw_begin(&body);
-
-    jw_object(&w);
-    jw_key(&w, "eventTypes");
-    jw_array(&w);
-    for (size_t i = 0; i < MIN(topics->count, (size_t)LIMIT_FEED_TYPE_TOPICS); i++)
-        write_types(&w, topics->items[i]);
-    jw_array_end(&w);
-    jw_object_end(&w);
-    CHECK(jw_end(&w) == E_OK);
-    api_answer_json(call->r, 200, NULL, &body);
 }

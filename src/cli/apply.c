@@ -1,5 +1,5 @@
 /*
- * pollcast apply: makes a server's topics equal those in files. First the plan is made whole, then
+ * pollcast apply: makes a server's topics and feeds equal those in files. First the plan is made whole, then
  * it is carried out; a fault in any file and nothing is done.
  */
 #include <dirent.h>
@@ -13,22 +13,28 @@
 static const char help[] =
     "usage: pollcast apply FILE|DIR… [--dry-run] [--prune] [--server URL]\n"
     "\n"
-    "Makes the topics of a server equal to those in the files (of a directory, all *.json in it):\n"
-    "creates what is missing and changes what differs. Topics are matched by name; what a file\n"
-    "does not say gets its default. Topics that are in no file stay, unless --prune is given.\n"
+    "Makes the topics and feeds of a server equal to those in the files (of a directory, all "
+    "*.json\n"
+    "in it): creates what is missing and changes what differs. Topics are matched by name, feeds "
+    "by\n"
+    "id; what a file does not say gets its default. What is in no file stays, unless --prune is\n"
+    "given. A file is one topic or feed, an array of them, or {\"topics\": […], \"feeds\": […]}.\n"
     "\n"
     "examples:\n"
     "  pollcast apply topic.json\n"
     "  pollcast apply topics/ --dry-run                   # only say what would be done\n"
     "  pollcast apply topics/ --prune                     # and delete all other topics\n"
     "  pollcast get topics --json --server $A | pollcast apply - --server $B\n"
+    "  pollcast get feeds --json --server $A | pollcast apply - --server $B\n"
     "\n"
-    "exit status: 0 done (or nothing to do), 1 a file has faults or the server refused a topic,\n"
+    "exit status: 0 done (or nothing to do), 1 a file has faults or the server refused one,\n"
     "2 a file could not be read or the server could not be asked\n"
     "\n"
     "options:\n"
     "  --dry-run      print the plan and do nothing\n"
-    "  --prune        delete the server's topics that are in no file\n"
+    "  --prune        delete the server's topics that are in no file, if files hold topics, and "
+    "its\n"
+    "                 feeds, but for `all`, if files hold feeds\n"
     "  --server URL   the server (else POLLCAST_SERVER, else http://127.0.0.1:8080)\n";
 
 static int only_json(const struct dirent *e)
@@ -110,7 +116,7 @@ static int run(int argc, char **argv)
 
 const struct command command_apply = {
     .name = "apply",
-    .summary = "Make a server's topics equal to files",
+    .summary = "Make a server's topics and feeds equal to files",
     .help = help,
     .run = run,
 };

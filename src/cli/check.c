@@ -1,24 +1,23 @@
 /*
- * pollcast check: is a file of settings or topics valid? Nothing is sent or changed.
+ * pollcast check: is a file of settings, or of topics and feeds, valid? Nothing is sent or changed.
  */
-#include "base/clock.h"
 #include "cli/command.h"
+#include "cli/json_file.h"
 #include "cli/serve_settings.h"
-#include "cli/topic_file.h"
-#include "core/topic_conf.h"
 
 static const char help[] =
     "usage: pollcast check [--config SETTINGS] FILE…\n"
     "\n"
-    "Checks files of settings or topics and names every fault with its line and JSON pointer.\n"
-    "A file of topics is one topic, an array of them, or {\"topics\": […]}; \"-\" is standard "
-    "input.\n"
+    "Checks files of settings, topics and feeds, and names every fault with its line and JSON\n"
+    "pointer. A file holds settings, one topic or feed, an array of them, or\n"
+    "{\"topics\": […], \"feeds\": […]}; \"-\" is standard input.\n"
     "\n"
     "examples:\n"
     "  pollcast check topic.json\n"
     "  pollcast check pollcast.json topics/*.json\n"
     "  pollcast check --config pollcast.json topic.json   # with the bounds that a server has\n"
     "  pollcast get topics prices | pollcast check -\n"
+    "  pollcast get feeds --json | pollcast check -\n"
     "\n"
     "exit status: 0 no fault, 1 faults found, 2 a file could not be read\n"
     "\n"
@@ -26,27 +25,60 @@ static const char help[] =
     "  --config SETTINGS   settings file whose bounds (poll.minPeriod, …) topics are checked "
     "against\n";
 
-static int check_topics(const struct json_file *f)
+/* How many of each kind, and how many of all with a fault. */
+struct checked {
+    size_t counts[8];
+    size_t faulty;
+};
+
+static void check_lists(const struct json_file *f, struct checked *c)
 {
-    size_t count = 0, faulty = 0;
-    const jval *topic;
+    AUTO(faults_done) struct faults faults;
 
-    for (;; count++) {
-        AUTO(buf_done) struct buf pointer = BUF_INIT;
-        AUTO(faults_done) struct faults faults;
-        AUTO(topic_conf_unrefp) struct topic_conf *conf = NULL;
+    faults_init(&faults);
+    json_file_check_lists(f, &faults);
+    json_file_print_faults(f, STR_NONE, &faults, stdout);
+    c->faulty += faults.count;
+}
 
-        faults_init(&faults);
-        topic = json_file_topic(f, count, &pointer);
-        if (!topic)
-            break;
-        conf = topic_conf_new(topic, STR_NONE, NULL, clock_now_wall(), &faults);
-        json_file_print_faults(f, buf_view(&pointer), &faults, stdout);
-        faulty += !conf;
+/* False: it was the last. */
+static bool check_item(const struct json_file *f, size_t n, struct checked *c)
+{
+    AUTO(buf_done) struct buf pointer = BUF_INIT;
+    AUTO(faults_done) struct faults faults;
+    AUTO(jdoc_freep) struct jdoc *made = NULL;
+    const struct kind *k;
+    const jval *item = json_file_item(f, n, &k, &pointer);
+
+    faults_init(&faults);
+    if (!item)
+        return false;
+    made = k->make(item, &faults);
+    json_file_print_faults(f, buf_view(&pointer), &faults, stdout);
+    c->faulty += !made;
+    for (size_t i = 0; i < kind_count; i++)
+        c->counts[i] += kinds[i] == k;
+    return true;
+}
+
+static int check_things(const struct json_file *f)
+{
+    AUTO(buf_done) struct buf counts = BUF_INIT;
+    struct checked c = {.faulty = 0};
+
+    CHECK(kind_count <= ARRAY_LEN(c.counts));
+    check_lists(f, &c);
+    for (size_t n = 0; check_item(f, n, &c); n++)
+        continue;
+    for (size_t i = 0; i < kind_count; i++) {
+        if (!json_file_speaks_of(f, kinds[i]))
+            continue;
+        kind_count_text(kinds[i], c.counts[i], &counts);
+        buf_puts(&counts, ", ");
     }
-    if (faulty == 0)
-        printf("%s: %zu topic%s, no fault\n", f->path, count, count == 1 ? "" : "s");
-    return faulty ? STATUS_NO : STATUS_OK;
+    if (c.faulty == 0)
+        printf("%s: %sno fault\n", f->path, buf_cstr(&counts));
+    return c.faulty ? STATUS_NO : STATUS_OK;
 }
 
 static int check_settings(const struct json_file *f)
@@ -77,7 +109,7 @@ static int check_file(const char *path)
         puts(err_text(&ei, err));
         return STATUS_NO;
     }
-    return json_file_has_topics(&f) ? check_topics(&f) : check_settings(&f);
+    return json_file_is_settings(&f) ? check_settings(&f) : check_things(&f);
 }
 
 static int check_files(int argc, char **argv)
@@ -116,7 +148,7 @@ static int run(int argc, char **argv)
 
 const struct command command_check = {
     .name = "check",
-    .summary = "Name every fault of a file of settings or topics",
+    .summary = "Name every fault of a file of settings, topics or feeds",
     .help = help,
     .run = run,
 };

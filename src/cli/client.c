@@ -64,6 +64,11 @@ void client_free(struct client *c)
     free(c);
 }
 
+enum err client_header(struct client *c, const char *name, const char *value, struct errinfo *ei)
+{
+    return fetch_target_header(c->target, str_of(name), str_of(value), ei);
+}
+
 void client_wait(struct client *c, int64_t timeout_us)
 {
     c->timeout_us = timeout_us;
@@ -150,6 +155,8 @@ enum err client_call(struct client *c, const char *method, const char *path, str
 
 static enum err error_of_status(int status)
 {
+    if (status == 429 || status >= 500)
+        return E_UNAVAILABLE;
     return status == 404 ? E_NOT_FOUND : status == 409 ? E_EXISTS : E_INVALID;
 }
 
@@ -159,7 +166,9 @@ static void put_errors(const jval *errors, struct buf *b)
     struct jiter it = jiter_of(errors);
 
     while (jiter_next(&it)) {
-        struct str at = jv_str(jv_getz(jv_getz(it.value, "source"), "pointer"));
+        const jval *source = jv_getz(it.value, "source");
+        struct str pointer = jv_str(jv_getz(source, "pointer"));
+        struct str at = pointer.n ? pointer : jv_str(jv_getz(source, "parameter"));
         struct str detail = jv_str(jv_getz(it.value, "detail"));
 
         if (it.index > 0)
@@ -170,11 +179,22 @@ static void put_errors(const jval *errors, struct buf *b)
     }
 }
 
+/* An answer of what is served below /eventnotifications: RFC 9457, and maybe a code of its own. */
+static void put_problem(const jval *root, struct buf *b)
+{
+    struct str code = jv_str(jv_getz(root, "errorCode"));
+
+    if (jv_getz(root, "type"))
+        buf_str(b, code.n ? code : jv_str(jv_getz(root, "title")));
+}
+
 enum err client_refusal(const struct client *c, const struct client_answer *a, struct errinfo *ei)
 {
     AUTO(buf_done) struct buf b = BUF_INIT;
 
     put_errors(jv_getz(jdoc_root(a->doc), "errors"), &b);
+    if (b.len == 0)
+        put_problem(jdoc_root(a->doc), &b);
     if (b.len == 0)
         buf_printf(&b, "%s answers %d, which is not how pollcast answers: is it the right server?",
                    c->server, a->status);
@@ -222,18 +242,7 @@ enum err client_one(struct client *c, const char *collection, const char *id,
     return client_ask(c, "GET", buf_cstr(&path), STR_NONE, ret, ei);
 }
 
-enum err client_topic(struct client *c, const char *id_or_name, struct client_answer *ret,
-                      struct errinfo *ei)
-{
-    return client_one(c, CLIENT_TOPICS, id_or_name, ret, ei);
-}
-
-enum err client_each_topic(struct client *c, client_topic_f *fn, void *arg, struct errinfo *ei)
-{
-    return client_each(c, CLIENT_TOPICS, fn, arg, ei);
-}
-
-enum err client_each(struct client *c, const char *collection, client_topic_f *fn, void *arg,
+enum err client_each(struct client *c, const char *collection, client_each_f *fn, void *arg,
                      struct errinfo *ei)
 {
     size_t count = PAGE_SIZE;

@@ -22,6 +22,9 @@ static inline void client_freep(struct client **c)
     *c = NULL;
 }
 const char *client_server(const struct client *c);
+/* Send a field with every request from now on. E_INVALID. */
+MUST_USE enum err client_header(struct client *c, const char *name, const char *value,
+                                struct errinfo *ei);
 /* How long to wait for answers from now on, instead of a minute. */
 void client_wait(struct client *c, int64_t timeout_us);
 /* The call under way, or else the next, ends with E_CANCELLED. From any thread or signal handler. */
@@ -39,7 +42,7 @@ void client_answer_done(struct client_answer *a);
 MUST_USE enum err client_call(struct client *c, const char *method, const char *path,
                               struct str body, struct client_answer *ret, struct errinfo *ei);
 /* What an answer of another status than 2xx says, as an error: E_NOT_FOUND for 404, E_EXISTS for
- * 409, else E_INVALID. */
+ * 409, E_UNAVAILABLE for 429 and from 500, else E_INVALID. */
 enum err client_refusal(const struct client *c, const struct client_answer *a, struct errinfo *ei);
 /* client_call() for an answer that must be of status 2xx; any other is an error as above. */
 MUST_USE enum err client_ask(struct client *c, const char *method, const char *path,
@@ -48,15 +51,10 @@ MUST_USE enum err client_ask(struct client *c, const char *method, const char *p
 /* The resource of a collection by its id or name. */
 MUST_USE enum err client_one(struct client *c, const char *collection, const char *id,
                              struct client_answer *ret, struct errinfo *ei);
-/* A topic by id or name; the answer's document is the topic. */
-MUST_USE enum err client_topic(struct client *c, const char *id_or_name, struct client_answer *ret,
-                               struct errinfo *ei);
-/* All topics, page by page. */
-typedef enum err client_topic_f(const jval *topic, void *arg, struct errinfo *ei);
-MUST_USE enum err client_each(struct client *c, const char *collection, client_topic_f *fn,
+/* All of a collection, page by page. */
+typedef enum err client_each_f(const jval *one, void *arg, struct errinfo *ei);
+MUST_USE enum err client_each(struct client *c, const char *collection, client_each_f *fn,
                               void *arg, struct errinfo *ei);
-MUST_USE enum err client_each_topic(struct client *c, client_topic_f *fn, void *arg,
-                                    struct errinfo *ei);
 /* Append a name as a part of a path, percent-encoded (RFC 3986 §2.1). */
 void client_path_part(struct buf *b, struct str s);
 

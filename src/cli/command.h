@@ -21,7 +21,7 @@ struct command {
 };
 
 extern const struct command command_serve, command_try, command_tail, command_check, command_apply,
-    command_get, command_delete, command_date;
+    command_get, command_delete, command_feed, command_date;
 
 /* "pollcast: …" on standard error. Returns STATUS_FAULT: `return command_fail("…");`. */
 int command_fail(const char *fmt, ...) PRINTF(1, 2);

@@ -13,12 +13,13 @@
 #include "subscriber/sub_webhook.h"
 
 static const struct command *const commands[] = {
-    &command_serve, &command_try,    &command_tail, &command_check, &command_apply,
-    &command_get,   &command_delete, &command_diff, &command_patch, &command_date,
+    &command_serve,  &command_try,  &command_tail, &command_check, &command_apply, &command_get,
+    &command_delete, &command_feed, &command_diff, &command_patch, &command_date,
 };
 
 static const char *const command_names[] = {
-    "serve", "try", "tail", "check", "apply", "get", "delete", "diff", "patch", "date", "help",
+    "serve",  "try",  "tail", "check", "apply", "get",
+    "delete", "feed", "diff", "patch", "date",  "help",
 };
 
 int command_fail(const char *fmt, ...)
@@ -67,6 +68,8 @@ static void print_overview(void)
          "  pollcast check topic.json                      # is the file valid?\n"
          "  pollcast try topic.json                        # and does it do what it should?\n"
          "  pollcast apply topic.json                      # make the server's topic equal to it\n"
+         "  pollcast feed follow journey                   # print what a feed has queued, as it "
+         "comes\n"
          "\n"
          "exit status: 0 done, 1 the answer is no (a difference, a fault in the file checked, …),\n"
          "2 it could not be done");

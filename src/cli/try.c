@@ -8,7 +8,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/embedded.h"
-#include "cli/topic_file.h"
+#include "cli/json_file.h"
 #include "cli/try_print.h"
 #include "cli/url_topic.h"
 #include "core/limits.h"
@@ -204,11 +204,14 @@ static int try_file(const struct try *t, const struct json_file *f)
 
     for (size_t n = 0; !interrupted; n++) {
         AUTO(buf_done) struct buf pointer = BUF_INIT;
-        const jval *topic = json_file_topic(f, n, &pointer);
+        const struct kind *kind;
+        const jval *topic = json_file_item(f, n, &kind, &pointer);
         const struct origin o = {f, buf_view(&pointer)};
 
         if (!topic)
             break;
+        if (kind != &kind_topic)
+            continue;
         if (t->topic && !str_eqz(jv_str(jv_getz(topic, "name")), t->topic))
             continue;
         worst = command_worst(worst, try_one_of(t, &o, topic, tried++ == 0));
@@ -276,7 +279,7 @@ static int start_file(struct try *t)
             "try: --pointer, --key and -H go with a URL; a file says it all itself");
     if (err != E_OK)
         return command_fail("try: %s", err_text(&ei, err));
-    if (!json_file_has_topics(&f))
+    if (json_file_is_settings(&f))
         return command_fail("try: %s holds no topic: expected one, an array of them, or "
                             "{\"topics\": […]}",
                             t->input);

@@ -44,9 +44,9 @@ struct feed_ask {
     int64_t wait_us; /* FEED_NEXT: how long something is waited for; 0: not at all */
     int64_t
         lease_us; /* FEED_NEXT: for so long nobody else who gives a lease gets the batch; 0: none */
-    char **types; /* FEED_NEXT: event types that are wanted, with * and ?; heap */
-    size_t type_count; /* 0: all */
-    bool by_time;      /* FEED_SEEK */
+    /* FEED_NEXT: event types that are wanted, with * and ?, a NUL behind each; counted. NULL: all */
+    struct blob *filter;
+    bool by_time; /* FEED_SEEK */
     int64_t time_wall;
     uint64_t sequence;   /* FEED_SEEK: number of the first; FEED_ARCHIVE: begin behind it */
     size_t limit;        /* FEED_ARCHIVE */

@@ -18,14 +18,14 @@
 struct feed_wish {
     atomic_uint refs;
     struct feed_conf *conf;
-    char **types;
-    size_t type_count;
+    struct blob *filter; /* as of struct feed_ask */
 };
-struct feed_wish *feed_wish_new(const struct feed_conf *conf, char *const *types, size_t count);
+struct feed_wish *feed_wish_new(const struct feed_conf *conf, struct blob *filter);
 struct feed_wish *feed_wish_ref(struct feed_wish *w);
 void feed_wish_unref(struct feed_wish *w);
 /* store_note_wanted_f: arg is the wish. */
 bool feed_wish_wants(struct str label, const void *arg);
+bool feed_wish_takes_all(const struct feed_wish *w);
 
 typedef void feed_then_f(struct feed_consumer *c, enum err err, const struct errinfo *ei);
 
@@ -80,7 +80,14 @@ struct feeds {
     struct mail bell;
 };
 
-/* ---- feed.c ---- */
+/* ---- feed_wish.c ---- */
+
+/* What it asks for from now on; nothing is being read. What another wish passed over is passed over.
+ * renew: the same filter, with the feed's settings of now. */
+void feed_wish_set(struct feed_consumer *c, struct blob *filter);
+void feed_wish_renew(struct feed_consumer *c);
+
+/* ---- feed_consumer.c ---- */
 
 /* head, state: of its record; p NULL: it is new. */
 struct feed *feed_new(struct shard *sh, struct feed_conf *conf, uint64_t head, struct str state);
@@ -93,16 +100,25 @@ struct feed_consumer *feed_consumer_new(struct feed *f, struct str name, uint64_
                                         uint64_t head, struct str state, uint64_t since);
 struct feed_consumer *feed_consumer_create(struct feed *f, struct str name);
 struct feed_consumer *feed_consumer_find(struct feed *f, struct str name);
+/* It leaves its feed, and its record the store, if `record`; who asked it is told why. */
+void feed_consumer_part(struct feed_consumer *c, bool record, enum err err,
+                        const struct errinfo *ei);
 static inline struct feed_consumer *feed_own_consumer(const struct feed *f)
 {
     return LIST_ITEM(f->consumers.next, struct feed_consumer, link);
 }
+/* Make c->next durable, then c->state. Of a failure c->state stays what it is. */
+void feed_save(struct feed_consumer *c, feed_then_f *then);
+void feed_read(struct feed_consumer *c, feed_then_f *then);
+void feed_seek(struct feed_consumer *c, int64_t time_wall, feed_then_f *then); /* c->find */
+
+/* ---- feed.c ---- */
+
+/* Do what is asked for, unless something is under way. */
 void feed_pump(struct feed_consumer *c);
 /* Answer, with the error if it is one. */
 void feed_answer(struct feed_ask *a, enum err err, const struct errinfo *ei);
-/* Make c->next durable, then c->state. */
-void feed_save(struct feed_consumer *c, feed_then_f *then);
-void feed_read(struct feed_consumer *c, feed_then_f *then);
+void feed_answer_current(struct feed_consumer *c, enum err err, const struct errinfo *ei);
 /* The batch that is open; or none, unless something comes while he waits. */
 void feed_give(struct feed_consumer *c, struct feed_ask *a);
 void feed_nothing(struct feed_consumer *c, struct feed_ask *a);

@@ -18,6 +18,7 @@ struct look {
     char *name;
     uint64_t queued;
     int64_t oldest_wall;
+    struct buf consumers; /* of the feed's own stats: the names of all others, as JSON */
     /* of the archive */
     size_t place; /* in state.discards */
     size_t listed;
@@ -32,6 +33,7 @@ static void look_free(struct look *l)
     feed_wish_unref(l->wish);
     feed_state_done(&l->state);
     buf_done(&l->text);
+    buf_done(&l->consumers);
     free(l->name);
     free(l);
 }
@@ -74,6 +76,21 @@ static void put_batch(struct jwriter *w, const struct feed_state *s)
     jw_object_end(w);
 }
 
+static void name_consumers(struct look *l, const struct feed *f)
+{
+    struct jwriter w = jw_begin(&l->consumers);
+
+    jw_array(&w);
+    LIST_EACH (n, &f->consumers) {
+        const struct feed_consumer *c = LIST_ITEM(n, struct feed_consumer, link);
+
+        if (c->name[0])
+            jw_strz(&w, c->name);
+    }
+    jw_array_end(&w);
+    CHECK(jw_end(&w) == E_OK);
+}
+
 static void put_stats(struct look *l)
 {
     struct jwriter *w = &l->w;
@@ -101,6 +118,10 @@ static void put_stats(struct look *l)
     jw_i64(w, (int64_t)l->state.at);
     jw_key(w, "head");
     jw_i64(w, (int64_t)store_notes_head(l->shard->engine->store));
+    if (l->consumers.len) {
+        jw_key(w, "consumers");
+        jw_raw(w, buf_view(&l->consumers));
+    }
     jw_object_end(w);
 }
 
@@ -219,12 +240,13 @@ void feed_look(struct feed_consumer *c, struct feed_ask *a)
     l->shard = c->shard;
     l->name = xstrdup(c->name);
     l->state = feed_state_copy(&c->state);
-    l->wish = a->call == FEED_STATS && c->wish && c->wish->conf == c->feed->conf
-                  ? feed_wish_ref(c->wish)
-                  : feed_wish_new(c->feed->conf, NULL, 0);
+    feed_wish_renew(c);
+    l->wish = a->call == FEED_STATS ? feed_wish_ref(c->wish) : feed_wish_new(c->feed->conf, NULL);
     l->w = jw_begin(&l->text);
     c->shard->feeds->busy++;
     if (a->call == FEED_STATS) {
+        if (!c->name[0])
+            name_consumers(l, c->feed);
         l->read.after = feed_position(c);
         count_on(l);
         return;

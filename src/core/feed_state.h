@@ -29,6 +29,7 @@ struct feed_state {
     uint64_t dropped;
     int64_t dropped_from, dropped_to;
     int64_t polled_wall;
+    struct blob *filter; /* what it asked for last, as of struct feed_ask; NULL: all */
     struct feed_discard *discards;
     size_t discard_count;
 };
@@ -37,7 +38,7 @@ void feed_state_done(struct feed_state *s);
 /* A copy that owns what it holds. */
 struct feed_state feed_state_copy(const struct feed_state *s);
 struct blob *feed_state_encode(const struct feed_state *s);
-/* False: it is none. *ret is only written on success. */
+/* False: it is none, or damaged. *ret is only written on success. */
 bool feed_state_decode(struct str text, struct feed_state *ret);
 /* One more discard; those older than the retention, and the oldest beyond LIMIT_FEED_DISCARDS, go. */
 void feed_state_discard(struct feed_state *s, uint64_t up_to, int64_t now_wall);
@@ -47,8 +48,10 @@ bool feed_state_expire(struct feed_state *s, int64_t before_wall);
 /* Notifications into an array that is open; what cannot be read is left out. */
 void feed_write_notes(struct jwriter *w, const struct feed_conf *conf,
                       const struct store_noted *notes, size_t count);
-/* The bytes of batch s->batch, which tells what was dropped, too. */
+/* The bytes of batch s->batch, which tells what was dropped, too: of the *count notes as many as
+ * LIMIT_FEED_BATCH_BYTES take, one at least; *count and *more (others are behind it) become what they
+ * are then. */
 struct blob *feed_batch_make(const struct feed_conf *conf, const struct feed_state *s,
-                             const struct store_noted *notes, size_t count, bool more);
+                             const struct store_noted *notes, size_t *count, bool *more);
 
 #endif

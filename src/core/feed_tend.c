@@ -69,12 +69,7 @@ static void on_looked(struct feed_consumer *c, enum err err, const struct errinf
 
 static void look(struct feed_consumer *c, int64_t until_wall, size_t max, feed_then_f *then)
 {
-    if (!c->wish || c->wish->conf != c->feed->conf) {
-        struct feed_wish *was = c->wish;
-
-        c->wish = feed_wish_new(c->feed->conf, was ? was->types : NULL, was ? was->type_count : 0);
-        feed_wish_unref(was);
-    }
+    feed_wish_renew(c);
     store_notes_done(&c->read);
     c->read.after = feed_position(c);
     c->read.up_to = 0;

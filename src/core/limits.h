@@ -46,6 +46,10 @@
 
 #define LIMIT_POLLED_ID 256     /* bytes of the id of a notification or batch of a polled feed */
 #define LIMIT_POLLED_BATCH 1000 /* notifications of a batch */
+/* Its bytes: this and LIMIT_CHANGES_FACTOR payloads, so that whatever a pollcast with the same settings
+ * serves can be taken. And its depth: that of payloads, and what stands around them. */
+#define LIMIT_POLLED_BATCH_BYTES (1024 * 1024)
+#define LIMIT_POLLED_BATCH_DEPTH 1024
 #define LIMIT_POLLED_IDS 200    /* ids that are remembered beside those of the last batch */
 #define LIMIT_POLLED_CYCLE 1000 /* batches taken in one cycle */
 
@@ -93,8 +97,8 @@
 #define LIMIT_FEEDS 1000
 #define LIMIT_FEED_TOPICS 1000 /* patterns of topics of a feed */
 #define LIMIT_FEED_TYPES 1000  /* event types with another name */
-#define LIMIT_FEED_BATCH 1000  /* notifications of a batch, and their bytes unless one has more */
-#define LIMIT_FEED_BATCH_BYTES (4 * 1024 * 1024)
+#define LIMIT_FEED_BATCH 1000  /* notifications of a batch, and its bytes unless one has more */
+#define LIMIT_FEED_BATCH_BYTES (1000 * 1000)
 #define LIMIT_FEED_COMMIT 100000 /* elements of one change that are told one by one */
 #define LIMIT_FEED_COMMIT_BYTES (256 * 1024 * 1024) /* and their bytes */
 #define LIMIT_FEED_CONSUMERS 100                    /* named ones of a feed */
@@ -102,7 +106,7 @@
 #define LIMIT_FEED_WAIT_S 300       /* the longest ?wait */
 #define LIMIT_FEED_FILTER 100       /* ?eventType of one request */
 #define LIMIT_FEED_DISCARDS 100     /* times discarded that the archive tells apart */
-#define LIMIT_FEED_TYPE_TOPICS 1000 /* topics whose event types are listed */
+#define LIMIT_FEED_TYPE_TOPICS 1000 /* topics whose event types are listed at a time */
 
 #define LIMIT_PAGE_SIZE 1000
 #define LIMIT_SEARCH_BYTES 4096 /* of a search expression */

@@ -66,13 +66,19 @@ static void open_changed(struct notes *n, const struct topic_conf *topic, uint64
 }
 
 /* Where the document is, as the change cannot be told in fewer words. */
-static void add_whole(struct notes *n, const struct topic_conf *topic, uint64_t seq,
+static void add_whole(struct notes *n, const struct topic_conf *topic, uint64_t seq, unsigned index,
                       int64_t time_wall)
 {
-    open_changed(n, topic, seq, 0, time_wall);
+    open_changed(n, topic, seq, index, time_wall);
     buf_printf(&n->text, "\"snapshot\":\"" TOPICS "%s/snapshot?at=%llu\"}", topic->id,
                (unsigned long long)seq);
     end(n);
+}
+
+/* Forget what was added last. */
+static void take_back(struct notes *n)
+{
+    n->text.len = n->spans[--n->count].label;
 }
 
 static bool is_element(const jval *item)
@@ -80,9 +86,9 @@ static bool is_element(const jval *item)
     return jv_getz(item, "keyAt");
 }
 
-/* One note per element; what else changed makes one together, behind them. */
+/* One note per element; what else changed makes one together, behind them, in at most max_bytes. */
 static void add_items(struct notes *n, const struct topic_conf *topic, uint64_t seq,
-                      int64_t time_wall, const jval *items)
+                      int64_t time_wall, const jval *items, size_t max_bytes)
 {
     struct jiter it = jiter_of(items);
     unsigned index = 0;
@@ -111,6 +117,10 @@ static void add_items(struct notes *n, const struct topic_conf *topic, uint64_t 
     }
     buf_puts(&n->text, "]}");
     end(n);
+    if (n->spans[n->count - 1].body_n <= max_bytes)
+        return;
+    take_back(n);
+    add_whole(n, topic, seq, index, time_wall);
 }
 
 /* The first document is compared with an empty one of its kind. */
@@ -128,12 +138,14 @@ void notes_add_change(struct notes *n, const struct topic_conf *topic, uint64_t 
     struct blob *changes = changes_make_within(before.p ? before : nothing_like(after), after,
                                                &topic->change, LIMIT_FEED_COMMIT_BYTES);
     AUTO(jdoc_freep) struct jdoc *doc = NULL;
+    size_t most = MAX(before.n, after.n) * LIMIT_CHANGES_FACTOR;
 
     if (!changes || jdoc_parse(blob_view(changes), NULL, &doc, NULL) != E_OK ||
         jv_count(jdoc_root(doc)) == 0 || jv_count(jdoc_root(doc)) > LIMIT_FEED_COMMIT)
-        add_whole(n, topic, seq, time_wall);
+        add_whole(n, topic, seq, 0, time_wall);
     else
-        add_items(n, topic, seq, time_wall, jdoc_root(doc));
+        add_items(n, topic, seq, time_wall, jdoc_root(doc),
+                  MAX(most, (size_t)LIMIT_CHANGES_MIN_BYTES));
 }
 
 const struct store_note *notes_stored(struct notes *n)

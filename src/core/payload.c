@@ -10,17 +10,33 @@ void payload_done(struct payload *p)
     buf_done(&p->text);
 }
 
-static enum err parse(struct str plain, size_t max_bytes, struct jdoc **ret, struct errinfo *ei)
+static enum err too_large(struct str plain, size_t max_bytes, struct errinfo *ei)
 {
-    struct json_limits limits = {max_bytes, LIMIT_JSON_NODES, LIMIT_JSON_DEPTH};
-    struct errinfo why = ERRINFO_INIT;
+    return err_set(ei, E_POLL_SIZE, "the response has %zu bytes; the limit is %zu", plain.n,
+                   max_bytes);
+}
 
-    enum err err = jdoc_parse(plain, &limits, ret, &why);
+enum err payload_decode(struct str body, struct str coding, const struct json_limits *limits,
+                        struct jdoc **ret, struct errinfo *ei)
+{
+    AUTO(buf_done) struct buf inflated = BUF_INIT_MAX(limits->max_bytes);
+    struct errinfo why = ERRINFO_INIT;
+    struct str plain = body;
+    enum err err;
+
+    if (coding.n > 0) {
+        err = inflate_body(coding, body, limits->max_bytes, &inflated, ei);
+        if (err != E_OK)
+            return err;
+        plain = buf_view(&inflated);
+    }
+    if (plain.n > limits->max_bytes)
+        return too_large(plain, limits->max_bytes, ei);
+    err = jdoc_parse(plain, limits, ret, &why);
     if (err == E_OK)
         return E_OK;
     if (err == E_LIMIT)
-        return err_set(ei, E_POLL_SIZE, "the response has %zu bytes; the limit is %zu", plain.n,
-                       max_bytes);
+        return too_large(plain, limits->max_bytes, ei);
     return err_set(ei, E_POLL_FORMAT, "the response is not a JSON document that can be used: %s",
                    err_text(&why, err));
 }
@@ -28,21 +44,10 @@ static enum err parse(struct str plain, size_t max_bytes, struct jdoc **ret, str
 enum err payload_parse(struct str body, struct str coding, struct str pointer, size_t max_bytes,
                        struct payload *ret, struct errinfo *ei)
 {
-    AUTO(buf_done) struct buf inflated = BUF_INIT_MAX(max_bytes);
+    const struct json_limits limits = {max_bytes, LIMIT_JSON_NODES, LIMIT_JSON_DEPTH};
     AUTO(payload_done) struct payload p = {NULL, NULL, BUF_INIT};
-    struct str plain = body;
-    enum err err;
 
-    if (coding.n > 0) {
-        err = inflate_body(coding, body, max_bytes, &inflated, ei);
-        if (err != E_OK)
-            return err;
-        plain = buf_view(&inflated);
-    }
-    if (plain.n > max_bytes)
-        return err_set(ei, E_POLL_SIZE, "the response has %zu bytes; the limit is %zu", plain.n,
-                       max_bytes);
-    err = parse(plain, max_bytes, &p.doc, ei);
+    enum err err = payload_decode(body, coding, &limits, &p.doc, ei);
     if (err != E_OK)
         return err;
     p.value = pointer.n ? jpointer_get(jdoc_root(p.doc), pointer) : jdoc_root(p.doc);

@@ -14,6 +14,10 @@ struct payload {
 
 void payload_done(struct payload *p);
 
+/* The document of a body alone: decoded and parsed within the limits. coding and errors as below. */
+MUST_USE enum err payload_decode(struct str body, struct str coding,
+                                 const struct json_limits *limits, struct jdoc **ret,
+                                 struct errinfo *ei);
 /*
  * body: as sent; coding: its Content-Encoding (p NULL: none). pointer: payloadPointer (p NULL: all).
  * Errors: E_POLL_SIZE over max_bytes (of the plain text), E_POLL_FORMAT not decodable, not UTF-8

@@ -30,7 +30,7 @@ static void send_request(struct http_call *call)
         .etag = call->etag,
         .last_modified = call->last_modified,
         .deadline = r->deadline,
-        .max_bytes = (size_t)conf->payload_max_bytes,
+        .max_bytes = call->max_bytes ? call->max_bytes : (size_t)conf->payload_max_bytes,
         .max_redirects = conf->poll_follow_redirects ? LIMIT_REDIRECTS : 0,
         .hops = trial_asks(r->topic->trial),
     };

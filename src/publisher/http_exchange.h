@@ -27,6 +27,7 @@ struct http_call {
     struct buf url;                 /* empty: the target's own */
     struct str etag, last_modified; /* p NULL: it is not conditional */
     int accepted;                   /* a status beside 2xx that is as good; 0: none */
+    size_t max_bytes;               /* of the body of an answer; 0: payload.maxBytes */
     bool rate_limit;                /* X-Rate-Limit-Reset of an answer 429 counts, too */
     http_send_f *send;              /* NULL: by the fetcher of the loop */
     struct token_conf *client;      /* of type oauth2, with its secrets of now; or NULL */

@@ -353,16 +353,24 @@ static void publish(struct request *r, struct polled_batch *batch)
 
 /* ---- the answer ---- */
 
-static enum err read_batch(const struct request *r, struct payload *p, struct polled_batch *batch,
+static size_t max_bytes(const struct request *r)
+{
+    return LIMIT_POLLED_BATCH_BYTES +
+           (size_t)r->topic->shard->engine->conf->payload_max_bytes * LIMIT_CHANGES_FACTOR;
+}
+
+static enum err read_batch(const struct request *r, struct jdoc **ret, struct polled_batch *batch,
                            struct errinfo *ei)
 {
     const struct polled_run *run = r->step;
     const struct fetch_result *res = run->call.result;
-    enum err err = payload_make(res->body, fetch_header(res, "Content-Encoding", 0), STR_NONE,
-                                (size_t)r->topic->shard->engine->conf->payload_max_bytes, p, ei);
+    const struct json_limits limits = {run->call.max_bytes, LIMIT_JSON_NODES,
+                                       LIMIT_POLLED_BATCH_DEPTH};
 
+    enum err err =
+        payload_decode(res->body, fetch_header(res, "Content-Encoding", 0), &limits, ret, ei);
     if (err == E_OK)
-        err = polled_batch_read(p->value, batch, ei);
+        err = polled_batch_read(jdoc_root(*ret), batch, ei);
     if (err == E_OK && run->completed && str_eqz(batch->id, run->completed))
         err = err_set(ei, E_POLL_UNKNOWN,
                       "the feed gives the batch \"%.100s\" again, which was completed; ended by "
@@ -385,10 +393,31 @@ static void end_trial(struct request *r, const struct polled_batch *batch)
     request_end(r, news ? EXIT_OK : EXIT_UNCHANGED, E_OK, NULL);
 }
 
+/* Of a trial: what came. */
+static void tell_page(const struct request *r, const struct jdoc *doc, const char *error)
+{
+    const struct polled_run *run = r->step;
+    AUTO(buf_done) struct buf text = BUF_INIT;
+    const jval *root = doc ? jdoc_root(doc) : NULL;
+
+    if (!r->topic->trial)
+        return;
+    if (root)
+        CHECK(jv_write(root, &text) == E_OK);
+    const struct trial_page page = {
+        .number = 1,
+        .res = run->call.result,
+        .value = root,
+        .bytes = text.len,
+        .error = error,
+    };
+    trial_page_came(r->topic->trial, &page);
+}
+
 static void on_batch(struct request *r)
 {
     const struct polled_run *run = r->step;
-    AUTO(payload_done) struct payload p = {NULL, NULL, BUF_INIT};
+    AUTO(jdoc_freep) struct jdoc *doc = NULL;
     struct errinfo ei = ERRINFO_INIT;
     struct polled_batch batch = {0};
 
@@ -396,15 +425,8 @@ static void on_batch(struct request *r)
         end_cycle(r);
         return;
     }
-    enum err err = read_batch(r, &p, &batch, &ei);
-    const struct trial_page page = {
-        .number = 1,
-        .res = run->call.result,
-        .value = p.value,
-        .bytes = p.text.len,
-        .error = err == E_OK ? NULL : ei.text,
-    };
-    trial_page_came(r->topic->trial, &page);
+    enum err err = read_batch(r, &doc, &batch, &ei);
+    tell_page(r, doc, err == E_OK ? NULL : ei.text);
     if (err != E_OK)
         fail(r, err, &ei);
     else if (r->topic->trial)
@@ -429,6 +451,7 @@ static void setup(struct request *r)
     run->call.target = s->target;
     run->call.retries = &conf->retries;
     run->call.rate_limit = true;
+    run->call.max_bytes = max_bytes(r);
     run->call.part = "batch";
     if (!s->target) {
         request_end(r, EXIT_ERROR, E_POLL_CONFIG, &s->info);

@@ -32,7 +32,7 @@ function origin(t, answer) {
 
 // ---- help ----
 
-const commands = ['serve', 'tail', 'check', 'apply', 'get', 'delete', 'diff', 'patch', 'date'];
+const commands = ['serve', 'try', 'tail', 'check', 'apply', 'get', 'delete', 'feed', 'diff', 'patch', 'date'];
 
 test('every command explains itself', async () => {
   const overview = await run(['--help']);

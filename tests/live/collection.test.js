@@ -238,7 +238,10 @@ describe('search:', () => {
 test('the order outlives a restart', async (t) => {
   let own = await startDaemon({ args: ['--loops', '2'] });
   t.after(() => own.stop());
-  for (const name of ['c', 'a', 'd', 'b']) await own.request('POST', TOPICS, { body: { name, publisher: { type: 'http-post', config: {} } } });
+  for (const name of ['c', 'a', 'd', 'b']) {
+    const { json } = await own.request('POST', TOPICS, { body: { name, publisher: { type: 'http-post', config: {} } } });
+    await eventually(async () => Date.now() > Date.parse(json.createTimestamp), 'a millisecond');
+  }
   await own.stop();
   own = await startDaemon({ data: own.data, args: ['--loops', '2'] });
   for (let i = 0; i < 4; i++) assert.deepEqual(names(await own.request('GET', TOPICS)), ['a', 'b', 'c', 'd']);

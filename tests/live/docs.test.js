@@ -7,10 +7,11 @@
 //   sh look            only looks: is repeated until it shows what the next block says
 //   text shows         what the block before it shows: these lines in this order, maybe with others between; "…" stands
 //                      for anything in a line
-//   json topic [FILE]  a topic that is valid, and the same as in FILE
+//   json topic [FILE]  a topic that is valid, and the same as in FILE; `json feed` likewise a feed
 //   json config        attributes of an http-poller's config that are valid
+//   ANY file FILE      the same as FILE
 //
-// Addresses, the program and the server's data directory are put in their places.
+// Addresses, the program, the server's data directory and files named /tmp/pollcast-… are put in their places.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -53,7 +54,7 @@ function fences(file) {
 // [{kind, word, text, line, shows}]: what is to be typed.
 function blocks(file) {
   const all = fences(file);
-  return all.filter(({ words }) => words[0] === 'sh' && words[1]).map((block) => {
+  return all.filter(({ words }) => words[0] === 'sh' && words[1] && words[1] !== 'file').map((block) => {
     const next = all[all.indexOf(block) + 1];
     return { ...block, kind: block.words[1], word: block.words[2] ?? 'snapshot', shows: next?.info === 'text shows' ? next.text : undefined };
   });
@@ -110,7 +111,7 @@ test('blocks that are looked at say what they show, and what is shown comes from
   for (const file of documents()) {
     const all = fences(file);
     for (const [i, { info, words, line }] of all.entries()) {
-      const typed = words[0] === 'sh' && words[1];
+      const typed = words[0] === 'sh' && words[1] !== 'file' && words[1];
       if (words[1] === 'look' && all[i + 1]?.info !== 'text shows') wrong.push(`${nameOf(file)}:${line}: nothing is shown`);
       if (info === 'text shows' && !(all[i - 1]?.words[0] === 'sh' && all[i - 1].words[1])) wrong.push(`${nameOf(file)}:${line}: of nothing`);
       if (typed && !['run', 'follow', 'look'].includes(typed)) wrong.push(`${nameOf(file)}:${line}: ${info}`);
@@ -127,6 +128,7 @@ describe('what the documents tell to type', { concurrency: 6 }, () => {
       const addresses = await startOrigins(t, fs.readFileSync(file, 'utf8'));
       const place = (text) => addresses(text)
         .replaceAll('127.0.0.1:8080', new URL(server.url).host)
+        .replaceAll('/tmp/pollcast-', `${path.dirname(server.data)}/`)
         .replaceAll(/\/tmp\/pollcast(?![\w-])/g, server.data)
         .replaceAll(/(?<![\w/])build\/pollcast/g, program);
       // Files that name an address are given as they would be once edited.
@@ -176,7 +178,7 @@ for (const file of documents().filter((name) => fences(name).some(({ words }) =>
     for (const { words: [language, kind, name], text, line } of fences(file)) {
       if (language !== 'json') continue;
       const where = `${nameOf(file)}:${line}`;
-      if (kind === 'topic') {
+      if (kind === 'topic' || kind === 'feed') {
         assert.equal(await check(text), '', where);
         if (name) assert.equal(text, fs.readFileSync(path.join(root, name), 'utf8'), `${where}: not as in ${name}`);
       } else if (kind === 'config') {
@@ -189,6 +191,14 @@ for (const file of documents().filter((name) => fences(name).some(({ words }) =>
     }
   });
 }
+
+test('programs that are shown are those that are there', () => {
+  const shown = documents().flatMap((file) => fences(file).filter(({ words }) => words[1] === 'file').map((fence) => ({ file, ...fence })));
+  assert.ok(shown.length > 0);
+  for (const { file, words: [, , name], text, line } of shown) {
+    assert.equal(text, fs.readFileSync(path.join(root, name), 'utf8'), `${nameOf(file)}:${line}: not as in ${name}`);
+  }
+});
 
 // [{head, cells, line}] of all tables, a row each; head: the cells of the first one.
 function rows(file) {

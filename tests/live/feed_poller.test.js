@@ -304,7 +304,7 @@ for (const [name, batch, says] of [
 
 test('a batch over the size limit is error 70015', async (t) => {
   const feed = await feedOf(t);
-  feed.onNext = (req, res) => feed.json(res, { ...good, notifications: [{ id: 'a', payload: 'x'.repeat(1100 * 1024) }] });
+  feed.onNext = (req, res) => feed.json(res, { ...good, notifications: [{ id: 'a', payload: 'x'.repeat(5200 * 1024) }] });
   const stream = await follow(t, daemon, await quiet(feed));
   assert.equal((await nextError(stream)).code, 70015);
   assert.equal(feed.of('complete').length, 0);

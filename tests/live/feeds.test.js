@@ -325,3 +325,30 @@ test('restarts: the open batch is the same, whatever its settings became; nobody
   assert.deepEqual(rest.notifications.map((n) => [n.eventType, n.payload.n]), [['y', 2]]);
   assert.ok(Number(rest.batchId) > Number(first.json.batchId));
 });
+
+test('restarts: what a named consumer asks for is known, also when nothing was there for it', async (t) => {
+  let own = await startDaemon({ args: ARGS });
+  t.after(() => own.stop());
+  const topic = await createPostTopic(own, { name: 'x', payload: 'snapshot' });
+  await createFeed(own, { id: 'f', topics: ['x'] });
+  const queued = async (name) => (await own.request('GET', `${SERVED}/f/consumers/${name}/stats`)).json.queued;
+  const again = async () => {
+    await own.kill();
+    own = await startDaemon({ args: ARGS, data: own.data });
+  };
+  assert.equal((await next(own, 'f/consumers/none', '?eventType=*:deleted&eventType=y:*')).status, 204);
+  await post(own, topic, [{ id: 1 }, { id: 2 }]);
+  const batch = await nextJson(own, 'f/consumers/some', '?eventType=*:created&max=1');
+  await post(own, topic, [{ id: 2 }]);
+  await again();
+  assert.deepEqual([await queued('none'), await queued('some')], [1, 2]);
+  assert.equal((await complete(own, 'f/consumers/some', batch.batchId)).status, 200);
+  await again();
+  assert.deepEqual([await queued('none'), await queued('some')], [1, 1]);
+  // Without a filter it is one no more; nor with other settings of the feed.
+  assert.equal((await nextJson(own, 'f/consumers/some')).notifications.length, 2);
+  assert.equal((await own.request('PATCH', `${FEEDS}/f`, { body: { eventTypes: { 'x:deleted': 'y:gone', 'x:created': 'x:deleted' } } })).status, 200);
+  assert.equal(await queued('none'), 3);
+  await again();
+  assert.deepEqual([await queued('none'), await queued('some')], [3, 2]);
+});

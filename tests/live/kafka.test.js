@@ -394,22 +394,26 @@ test('killed with events under way: none is lost, and only those come again', as
   const subscription = await subscribe(topic, kafka, {}, own);
   await postMany(topic, 1, 20, own);
   await cluster.count(kafka, 20);
-  for (const broker of [1, 2]) await cluster.tell('rtt', broker, 300);
-  let last = 20, seq;
-  for (let round = 0; round < 3; round++) {
-    const arrived = cluster.of(kafka).length;
-    await postMany(topic, last + 1, last + 99, own);
-    last += 100;
-    seq = postedSeq(await post(own, topic, { n: last }), topic);
-    await cluster.count(kafka, arrived + 1);
-    await own.kill();
-    own = await start(own.data);
+  let last = 20, again = 0;
+  // What the brokers have just been given may be known to be there when the kill comes: then there is nothing to repeat.
+  for (let tries = 0; tries < 5 && again === 0; tries++) {
+    let seq;
+    for (const broker of [1, 2]) await cluster.tell('rtt', broker, 300);
+    for (let round = 0; round < 3; round++) {
+      const arrived = cluster.of(kafka).length;
+      await postMany(topic, last + 1, last + 99, own);
+      last += 100;
+      seq = postedSeq(await post(own, topic, { n: last }), topic);
+      await cluster.count(kafka, arrived + 1);
+      await own.kill();
+      own = await start(own.data);
+    }
+    for (const broker of [1, 2]) await cluster.tell('rtt', broker, 0);
+    await cluster.until(kafka, has(last));
+    const delivery = await untilDelivery(subscription, (now) => now.cursor === `${topic.id}#${seq}`, 'the cursor', own);
+    assert.equal(delivery.missed, 0);
+    again = assertOrder(cluster.of(kafka), 1, last);
   }
-  for (const broker of [1, 2]) await cluster.tell('rtt', broker, 0);
-  await cluster.until(kafka, has(last));
-  const delivery = await untilDelivery(subscription, (now) => now.cursor === `${topic.id}#${seq}`, 'the cursor', own);
-  assert.equal(delivery.missed, 0);
-  const again = assertOrder(cluster.of(kafka), 1, last);
   assert.ok(again > 0 && again <= 3 * 500, `${again} came again`);
 });
 

@@ -85,6 +85,31 @@ static void test_first_documents(void **state)
            "{\"sequence\":7,\"snapshot\":\"streams/hub/api/v1/topics/" ID "/snapshot?at=7\"}");
 }
 
+/* Of numbers so many that the change is told in over four times the words of the document. */
+static void test_changes_that_are_large(void **state)
+{
+    AUTO(notes_done) struct notes n = {0};
+    AUTO(buf_done) struct buf before = BUF_INIT;
+    AUTO(buf_done) struct buf after = BUF_INIT;
+    (void)state;
+
+    buf_puts(&before, "{\"rows\":[{\"id\":1}]");
+    buf_puts(&after, "{\"rows\":[]");
+    for (int i = 0; i < 2000; i++) {
+        buf_printf(&before, ",\"m%d\":0", i);
+        buf_printf(&after, ",\"m%d\":1", i);
+    }
+    buf_puts(&before, "}");
+    buf_puts(&after, "}");
+    notes_add_change(&n, &topic, 7, WALL, buf_view(&before), buf_view(&after));
+    assert_int_equal(n.count, 2);
+    expect(&n, 0, "deleted", 0,
+           "{\"op\":\"deleted\",\"pointer\":\"/rows\",\"keyAt\":\"/id\",\"key\":1,"
+           "\"before\":{\"id\":1}}");
+    expect(&n, 1, "changed", 1,
+           "{\"sequence\":7,\"snapshot\":\"streams/hub/api/v1/topics/" ID "/snapshot?at=7\"}");
+}
+
 static void test_told(void **state)
 {
     AUTO(notes_done) struct notes n = {0};
@@ -208,56 +233,17 @@ static void test_feed_record(void **state)
     assert_int_equal(feed_conf_load(STR("{}"), 3, 4, &again, &ei), E_STORE_CORRUPT);
 }
 
-static void test_feed_state(void **state)
-{
-    AUTO(feed_state_done)
-    struct feed_state s = {.at = 9,
-                           .batch = 1642925639481,
-                           .open = true,
-                           .batch_after = 4,
-                           .batch_count = 5,
-                           .batch_wall = WALL,
-                           .body = blob_new("{\n}", 3),
-                           .dropped = 1,
-                           .dropped_from = 2,
-                           .dropped_to = 3,
-                           .polled_wall = 4};
-    AUTO(feed_state_done) struct feed_state now = {0};
-    (void)state;
-
-    feed_state_discard(&s, 20, 1);
-    feed_state_discard(&s, 20, 2); /* nothing was queued */
-    assert_int_equal(s.discard_count, 1);
-    assert_int_equal(s.discards[0].after, 4);
-    assert_null(s.body);
-    s.open = true;
-    s.body = blob_new("{\n}", 3);
-    AUTO(blob_unrefp) struct blob *text = feed_state_encode(&s);
-    assert_true(feed_state_decode(blob_view(text), &now));
-    assert_int_equal(now.at, 20);
-    assert_int_equal(now.batch, s.batch);
-    assert_int_equal(now.discard_count, 1);
-    assert_int_equal(now.discards[0].up_to, 20);
-    assert_int_equal(now.batch_wall, WALL);
-    assert_true(str_eqz(blob_view(now.body), "{\n}"));
-    /* Cut anywhere in its numbers it is none. */
-    for (size_t n = 0; n + 4 < text->len; n++)
-        assert_false(feed_state_decode(str_make(text->p, n), &now));
-    assert_true(feed_state_expire(&now, 2));
-    assert_false(feed_state_expire(&now, 2));
-    for (uint64_t i = 0; i < 300; i++)
-        feed_state_discard(&now, 21 + i, 3);
-    assert_int_equal(now.discard_count, 100);
-    assert_int_equal(now.discards[99].up_to, 320);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_changes),     cmocka_unit_test(test_first_documents),
-        cmocka_unit_test(test_told),        cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_covers),      cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_feed_record), cmocka_unit_test(test_feed_state),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_first_documents),
+        cmocka_unit_test(test_changes_that_are_large),
+        cmocka_unit_test(test_told),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_covers),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_feed_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
