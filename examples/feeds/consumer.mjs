@@ -1,38 +1,34 @@
 // Empties a feed: node consumer.mjs URL FOLDER. Each notification becomes a file of FOLDER, which has its id for a name.
-import fs from 'node:fs/promises';
-import { setTimeout } from 'node:timers/promises';
+import fs from 'node:fs';
 
 const [feed, folder] = process.argv.slice(2);
-await fs.mkdir(folder, { recursive: true });
-const directory = await fs.open(folder);
+fs.mkdirSync(folder, { recursive: true });
 
-async function handle(notification) {
-  const file = `${folder}/${encodeURIComponent(notification.id)}`;
-  if (await fs.stat(file).catch(() => undefined)) return; // it was processed before a crash
-  const fresh = await fs.open(`${folder}/.new`, 'w');
-  await fresh.writeFile(JSON.stringify(notification));
-  await fresh.sync();
-  await fresh.close();
-  await fs.rename(`${folder}/.new`, file);
-  console.log(notification.id);
-}
-
-async function ask(path, options) {
-  const answer = await fetch(`${feed}/${path}`, options);
-  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
-  return answer;
+function sync(path) {
+  const fd = fs.openSync(path);
+  fs.fsyncSync(fd);
+  fs.closeSync(fd);
 }
 
 for (;;) {
   try {
-    const answer = await ask('next?wait=PT30S');
-    if (answer.status === 204) continue; // nothing came
-    const { batchId, notifications } = await answer.json();
-    for (const notification of notifications) await handle(notification);
-    await directory.sync();
-    await ask(`${batchId}/complete`, { method: 'POST' });
+    const next = await fetch(`${feed}/next?wait=PT30S`);
+    if (!next.ok) throw new Error(`next: ${next.status}`);
+    if (next.status === 204) continue; // nothing came
+    const { batchId, notifications } = await next.json();
+    for (const notification of notifications) {
+      const file = `${folder}/${encodeURIComponent(notification.id)}`;
+      if (fs.existsSync(file)) continue; // it was processed before a crash
+      fs.writeFileSync(`${folder}/.new`, JSON.stringify(notification));
+      sync(`${folder}/.new`);
+      fs.renameSync(`${folder}/.new`, file);
+      console.log(notification.id);
+    }
+    sync(folder);
+    const complete = await fetch(`${feed}/${batchId}/complete`, { method: 'POST' });
+    if (!complete.ok) throw new Error(`complete: ${complete.status}`);
   } catch (error) {
-    console.error(error.message);
-    await setTimeout(1000);
+    console.error(error.cause?.message ?? error.message);
+    await new Promise((resolve) => { setTimeout(resolve, 1000); });
   }
 }

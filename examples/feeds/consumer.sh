@@ -5,7 +5,7 @@ feed=$1 folder=$2 new=$2/.new
 trap 'kill "$!"; exit' INT TERM
 mkdir -p "$folder"
 while :; do
-  curl -sSf "$feed/next?max=1&wait=PT30S" > "$new" & wait "$!" || { sleep 1; continue; }
+  curl -sSfm60 "$feed/next?max=1&wait=PT30S" > "$new" & wait "$!" || { sleep 1; continue; }
   [ -s "$new" ] || continue # 204: nothing came
   batch=$(sed -n 's/^{"batchId":"\([0-9]*\)".*/\1/p' "$new")
   id=$(sed -n 's/^{"batchId":"[0-9]*","notifications":\[{"id":"\([0-9a-f-]*\)".*/\1/p' "$new")
@@ -14,5 +14,5 @@ while :; do
     sync "$new" && mv "$new" "$folder/$id" || { sleep 1; continue; }
     echo "$id"
   fi
-  sync "$folder" && curl -sSf -X POST "$feed/$batch/complete" || sleep 1
+  sync "$folder" && curl -sSfm60 -X POST "$feed/$batch/complete" || sleep 1
 done

@@ -297,6 +297,10 @@ static void answer_wrong_method(struct http_request *r, unsigned methods)
         http_respond(r, 204, fields, STR_NONE);
         return;
     }
+    if (api_notifications_have(r->path)) {
+        api_notifications_refuse(r, 405, fields[0].value);
+        return;
+    }
     buf_printf(&detail, "%.*s is not offered here; offered: %.*s", STR_ARG(r->method_text),
                STR_ARG(fields[0].value));
     problem_answer(r,
@@ -306,6 +310,11 @@ static void answer_wrong_method(struct http_request *r, unsigned methods)
 static void answer_no_route(struct http_request *r)
 {
     struct errinfo ei = ERRINFO_INIT;
+
+    if (api_notifications_have(r->path)) {
+        api_notifications_refuse(r, 404, STR_NONE);
+        return;
+    }
     enum err err = err_set(&ei, E_NOT_FOUND, "nothing is offered at %.*s; see /",
                            (int)MIN(r->path.n, (size_t)200), r->path.p);
 

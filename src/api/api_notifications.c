@@ -26,6 +26,8 @@ static const char *type_of_status(int status)
         return "https://tools.ietf.org/html/rfc7231#section-6.5.1";
     case 404:
         return "https://tools.ietf.org/html/rfc7231#section-6.5.4";
+    case 405:
+        return "https://tools.ietf.org/html/rfc7231#section-6.5.5";
     case 429:
         return "https://tools.ietf.org/html/rfc6585#section-4";
     case 503:
@@ -35,7 +37,9 @@ static const char *type_of_status(int status)
     }
 }
 
-static void answer_error(struct http_request *r, int status, const char *error_code)
+/* allow: what 405 has to say; n 0: nothing. */
+static void answer_problem(struct http_request *r, int status, const char *error_code,
+                           struct str allow)
 {
     AUTO(buf_done) struct buf body = BUF_INIT;
     struct jwriter w = jw_begin(&body);
@@ -58,18 +62,38 @@ static void answer_error(struct http_request *r, int status, const char *error_c
     }
     jw_object_end(&w);
     CHECK(jw_end(&w) == E_OK);
+    struct http_field more = {NULL, STR_NONE};
+    if (allow.n)
+        more = (struct http_field){"Allow", allow};
+    else if (status == 503 || status == 429)
+        more = (struct http_field){"Retry-After", STR("1")};
     const struct http_field fields[] = {
         {"Content-Type", STR("application/problem+json")},
         {"Cache-Control", STR("no-store")},
-        {status == 503 || status == 429 ? "Retry-After" : NULL, STR("1")},
+        more,
         {NULL, STR_NONE},
     };
     http_respond(r, status, fields, buf_view(&body));
 }
 
+static void answer_error(struct http_request *r, int status, const char *error_code)
+{
+    answer_problem(r, status, error_code, STR_NONE);
+}
+
+bool api_notifications_have(struct str path)
+{
+    return str_starts(path, STR(BASE));
+}
+
+void api_notifications_refuse(struct http_request *r, int status, struct str allow)
+{
+    answer_problem(r, status, NULL, allow);
+}
+
 static bool is_admin_path(const struct http_request *r)
 {
-    return !str_starts(r->path, STR(BASE));
+    return !api_notifications_have(r->path);
 }
 
 static void answer_not_found(struct http_request *r)

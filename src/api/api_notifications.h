@@ -9,6 +9,11 @@
 
 #include "api/api.h"
 
+/* Is it below /eventnotifications, where whatever is refused is refused in the shape of that API? */
+bool api_notifications_have(struct str path);
+/* allow: the value of the field Allow; n 0: without one. */
+void api_notifications_refuse(struct http_request *r, int status, struct str allow);
+
 void api_notifications_next(const struct api_call *call);
 void api_notifications_complete(const struct api_call *call);
 void api_notifications_discard(const struct api_call *call);

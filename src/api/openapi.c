@@ -4,6 +4,7 @@
  */
 #include "api/openapi.h"
 
+#include "api/api_notifications.h"
 #include "json/yaml.h"
 
 #define PUBLISHERS "/streams/publishers/"
@@ -150,17 +151,21 @@ static void put_parameters(struct jwriter *w, const struct api_param *p)
     jw_array_end(w);
 }
 
+static void put_media(struct jwriter *w, const char *type, const char *schema)
+{
+    jw_key(w, type);
+    jw_object(w);
+    jw_key(w, "schema");
+    put_ref(w, "schemas", schema);
+    jw_object_end(w);
+}
+
 static void put_content(struct jwriter *w, const char *const *types, const char *schema)
 {
     jw_key(w, "content");
     jw_object(w);
-    for (; *types; types++) {
-        jw_key(w, *types);
-        jw_object(w);
-        jw_key(w, "schema");
-        put_ref(w, "schemas", schema);
-        jw_object_end(w);
-    }
+    for (; *types; types++)
+        put_media(w, *types, schema);
     jw_object_end(w);
 }
 
@@ -214,6 +219,7 @@ static void put_success(struct jwriter *w, const struct api_route *route, int st
 /* Those of the route, and what any request may meet. */
 static void put_responses(struct jwriter *w, const struct api_route *route)
 {
+    const char *errors = api_notifications_have(str_of(route->path)) ? "FeedErrors" : "Errors";
     struct str rest = str_of(route->statuses);
     uint64_t status = 0;
 
@@ -229,12 +235,12 @@ static void put_responses(struct jwriter *w, const struct api_route *route)
         if (status < 400 || answer)
             put_success(w, route, (int)status);
         else
-            put_ref(w, "responses", "Errors");
+            put_ref(w, "responses", errors);
     }
     jw_key(w, "4XX");
-    put_ref(w, "responses", "Errors");
+    put_ref(w, "responses", errors);
     jw_key(w, "5XX");
-    put_ref(w, "responses", "Errors");
+    put_ref(w, "responses", errors);
     jw_object_end(w);
 }
 
@@ -346,6 +352,15 @@ static void put_components(struct jwriter *w)
     jw_object(w);
     put(w, "description", "What is wrong; all faults of a body at once.");
     put_content(w, types, "Errors");
+    jw_object_end(w);
+    jw_key(w, "FeedErrors");
+    jw_object(w);
+    put(w, "description", "What is wrong; with a query or a body, all faults at once.");
+    jw_key(w, "content");
+    jw_object(w);
+    put_media(w, "application/problem+json", "FeedProblem");
+    put_media(w, "application/json", "Errors");
+    jw_object_end(w);
     jw_object_end(w);
     jw_object_end(w);
     jw_key(w, "schemas");

@@ -147,7 +147,10 @@ static void put_typed_list(struct jwriter *w, const struct attr *row)
 
 static void put_ignored(struct jwriter *w, const struct attr *row)
 {
-    put_format(w, str_ends(str_of(row->name), STR("Timestamp")) ? "date-time" : "uuid");
+    if (strcmp(row->name, "active") == 0)
+        put(w, "type", "boolean");
+    else
+        put_format(w, str_ends(str_of(row->name), STR("Timestamp")) ? "date-time" : "uuid");
     jw_key(w, "readOnly");
     jw_bool(w, true);
 }

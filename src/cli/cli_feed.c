@@ -120,7 +120,8 @@ static int run_next(const struct feed_args *a, struct feed_client *f)
     if (err != E_OK)
         return fail("next", err, &ei);
     if (answer.status == 204) {
-        command_fail("feed next: nothing is queued for %s", f->consumer ? f->consumer : f->feed);
+        command_fail("feed next: nothing is queued for %s%s%s", f->feed,
+                     f->consumer ? ", consumer " : "", f->consumer ? f->consumer : "");
         return STATUS_NO;
     }
     const jval *batch = feed_client_batch(f, &answer, &ei);
@@ -159,6 +160,10 @@ static int run_discard(const struct feed_args *a, struct feed_client *f)
         err = feed_client_ask(f, "PUT", "/discardAll", &answer, &ei);
     if (err != E_OK)
         return fail("discard", err, &ei);
+    if (str_eqz(queued, "0")) {
+        printf("nothing was queued a moment ago\n");
+        return STATUS_OK;
+    }
     printf("discarded what was queued, %.*s notification%s a moment ago: it is in the archive\n",
            STR_ARG(queued), str_eqz(queued, "1") ? "" : "s");
     return STATUS_OK;

@@ -1,5 +1,7 @@
 #include "cli/client.h"
 
+#include <errno.h>
+
 #include "io/fetch.h"
 #include "io/inflate.h"
 
@@ -114,6 +116,14 @@ static void on_done(const struct fetch_result *res, void *arg)
     loop_stop(w->client->loop);
 }
 
+/* The usual one in two words: what to do about it is said behind it. */
+static const char *reason(const struct waiting *w)
+{
+    const char *text = err_text(&w->info, w->err);
+
+    return strstr(text, strerror(ECONNREFUSED)) ? "connection refused" : text;
+}
+
 enum err client_call(struct client *c, const char *method, const char *path, struct str body,
                      struct client_answer *ret, struct errinfo *ei)
 {
@@ -144,7 +154,7 @@ enum err client_call(struct client *c, const char *method, const char *path, str
         return err_set(ei, w.err,
                        "no answer from %s (%s): does the server run there? `pollcast serve` starts "
                        "one, --server URL or POLLCAST_SERVER names another",
-                       c->server, err_text(&w.info, w.err));
+                       c->server, reason(&w));
     }
     if (w.answer.body.len &&
         jdoc_parse(buf_view(&w.answer.body), NULL, &w.answer.doc, NULL) != E_OK)

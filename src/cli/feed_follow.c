@@ -156,7 +156,8 @@ static void complete(struct following *w, const char *batch)
         answered(w);
     /* Somebody else did, or moved the consumer. */
     if (err == E_CONFLICT)
-        command_fail("feed follow: %s", err_text(&ei, err));
+        command_fail("feed follow: %s; somebody else completed or discarded it",
+                     err_text(&ei, err));
     if (err == E_OK && ++w->done == w->conf->count)
         end(w, STATUS_OK);
     if (err != E_OK && err != E_CONFLICT)

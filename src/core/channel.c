@@ -163,13 +163,9 @@ static void on_comment(struct reader *r, struct str text)
 
 static void on_lost(struct reader *r)
 {
-    struct follower *f = follower_of(r);
-
+    /* With its other topics, where it has such: the end of one alone would not be noticed. */
     count_one(COUNT_channels_slow_closed);
-    if (f->channel->wire->joint)
-        channel_close(f->channel);
-    else
-        follower_close(f);
+    channel_close(follower_of(r)->channel);
 }
 
 static void on_conf_changed(struct reader *r)

@@ -9,6 +9,7 @@
 #include "base/trace.h"
 #include "core/limits.h"
 #include "core/spread.h"
+#include "core/topic.h"
 
 struct feed_change {
     struct shard *asker;
@@ -155,6 +156,17 @@ static void apply_to_owner(struct shard *sh, struct feed_change *ch)
     }
 }
 
+/* Topics that are polled for feeds alone. */
+static void update_pollers(struct shard *sh)
+{
+    struct topic *t;
+
+    for (size_t i = 0; (t = map_next(&sh->topics, &i));) {
+        if (!t->conf->always_on)
+            poller_update(&t->poller);
+    }
+}
+
 static void on_each(struct shard *sh, void *arg)
 {
     struct feed_change *ch = arg;
@@ -168,6 +180,7 @@ static void on_each(struct shard *sh, void *arg)
         dir_remove(sh, id);
     if (sh == feed_owner(sh->engine, id))
         apply_to_owner(sh, ch);
+    update_pollers(sh);
 }
 
 static void stored(struct feed_change *ch, enum err err)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/trace.h"
 #include "core/document.h"
+#include "core/feed.h"
 #include "core/gate.h"
 #include "core/limits.h"
 #include "core/post.h"
@@ -172,6 +173,7 @@ void topic_conf_changed(struct topic *t, struct topic_conf *conf)
         t->poller.not_before = 0;
     }
     t->conf = topic_conf_ref(conf);
+    map_put(&t->shard->topics, str_of(conf->id), t); /* its key is the new one's */
     TOPIC_EACH_HUB(t, to)
     hub_post_conf(to, t->conf->id, t->conf);
     if (anew)
@@ -187,7 +189,7 @@ void topic_conf_changed(struct topic *t, struct topic_conf *conf)
 
 bool topic_is_followed(const struct topic *t)
 {
-    return t->hub_mask != 0;
+    return t->hub_mask != 0 || feeds_cover(t->shard, t->conf);
 }
 
 void topic_status_get(const struct topic *t, struct topic_status *ret)

@@ -32,6 +32,7 @@ const ERROR = ['type', 'title', 'status', 'traceId'];
 const ERRORS = {
   400: ['https://tools.ietf.org/html/rfc7231#section-6.5.1', 'Bad Request'],
   404: ['https://tools.ietf.org/html/rfc7231#section-6.5.4', 'Not Found'],
+  405: ['https://tools.ietf.org/html/rfc7231#section-6.5.5', 'Method Not Allowed'],
   503: ['https://tools.ietf.org/html/rfc7231#section-6.6.4', 'Service Unavailable'],
 };
 
@@ -54,7 +55,7 @@ function assertError(answer, status, errorCode) {
   assert.match(answer.json.traceId, /^\|[0-9a-f]+-[0-9a-f]+\.$/);
   assert.equal(answer.json.errorCode, errorCode);
   assert.equal(answer.headers['content-type'], 'application/problem+json');
-  assertFields(answer, status === 503 ? [...FIELDS, 'retry-after'] : FIELDS);
+  assertFields(answer, [...FIELDS, ...status === 503 ? ['retry-after'] : [], ...status === 405 ? ['allow'] : []].sort());
 }
 
 function assertNotification(value, url) {
@@ -122,6 +123,91 @@ for (const [version, base, url] of [['v2', SERVED, 'relativeUrl'], ['v1', V1, 'u
     assertEmpty(await get(id, '', mine), 204);
   });
 }
+
+// ---- every documented path, asked well and badly ----
+
+// Feeds that stay as they are, whatever the walk asks of them.
+async function walkedFeeds() {
+  const empty = (await pair()).feed.id;
+  const open = await pair();
+  await post(daemon, open.topic, {});
+  await next(daemon, open.feed.id);
+  const done = await pair();
+  for (let n = 0; n < 2; n++) {
+    await post(daemon, done.topic, { n });
+    const { batchId } = await nextJson(daemon, done.feed.id);
+    assertEmpty(await complete(daemon, done.feed.id, batchId), 200);
+    done.older = done.completed;
+    done.completed = batchId;
+  }
+  const theirs = await pair({ tenant: 'T' });
+  await post(daemon, theirs.topic, {});
+  return { empty, open: open.feed.id, done: done.feed.id, older: done.older, completed: done.completed, theirs: theirs.feed.id };
+}
+
+// [path, what an existing client may see there: {method: status}]; any other method is 405.
+function walked(feeds) {
+  const paths = [];
+  const nobody = ['none', feeds.open.toUpperCase(), 'Feed1', '%20', '%C3%A9', '.x', 'x'.repeat(300), '0', '{feedId}'];
+  const batches = ['1', '0', '-1', 'x', '%20', 'consumers', 'next', `${feeds.completed}0`, `0${feeds.completed}`, `+${feeds.completed}`, '9'.repeat(30), feeds.older];
+  for (const base of [SERVED, V1]) {
+    paths.push([`${base}/${feeds.empty}/next`, { GET: 204 }], [`${base}/${feeds.open}/next`, { GET: 200 }], [`${base}/${feeds.done}/next`, { GET: 204 }]);
+    paths.push([`${base}/${feeds.theirs}/next`, { GET: 400 }], [`${base}/${feeds.theirs}/1/complete`, { POST: 400 }]);
+    for (const id of nobody) paths.push([`${base}/${id}/next`, { GET: 404 }], [`${base}/${id}/${feeds.completed}/complete`, { POST: 404 }]);
+    for (const id of batches) paths.push([`${base}/${feeds.done}/${id}/complete`, { POST: 404 }], [`${base}/${feeds.empty}/${id}/complete`, { POST: 404 }]);
+    paths.push([`${base}/${feeds.done}/${feeds.completed}/complete`, { POST: 200 }]);
+    // No such path, whatever the method.
+    for (const tail of ['', '/', '//next', `/${feeds.open}`, `/${feeds.open}/Next`, `/${feeds.open}/next/`, `/${feeds.done}//complete`, `/${feeds.done}/${feeds.completed}/Complete`]) paths.push([`${base}${tail}`, undefined]);
+  }
+  paths.push([`${SERVED}/${feeds.empty}/discardAll`, { PUT: 200 }], [`${SERVED}/${feeds.theirs}/discardAll`, { PUT: 400 }]);
+  for (const id of nobody) paths.push([`${SERVED}/${id}/discardAll`, { PUT: 404 }]);
+  paths.push([`${V1}/${feeds.open}/discardAll`, undefined], [`${SERVED}/event-notification-types`, { GET: 200 }], ['/eventnotifications/v3/all/next', undefined]);
+  return paths;
+}
+
+// What comes with a request and changes nothing.
+const ALONG = [
+  {},
+  { query: '?api-version=2', headers: { Accept: 'application/json, text/plain, */*' } },
+  { query: '?', headers: { Accept: 'text/html', 'If-None-Match': '*', Range: 'bytes=0-3' } },
+  { body: '{}', headers: { 'Content-Type': 'application/json' } },
+  { body: 'no JSON', headers: { 'Content-Type': 'text/plain', Accept: 'application/xml' } },
+];
+
+// What the status says, and nothing else.
+function assertDocumented(path, answer) {
+  const { status } = answer;
+  if (status >= 400) assertError(answer, status, status === 400 ? 'MissingTenantHeader' : undefined);
+  else if (path.endsWith('/next') && status === 200) assertBatch(answer, 1, { url: path.startsWith(V1) ? 'url' : 'relativeUrl' });
+  else if (path.endsWith('-types')) assert.deepEqual(Object.keys(answer.json), ['eventTypes']);
+  else assertEmpty(answer, status);
+}
+
+test('a walk over all documented paths: only the documented codes and fields are seen', async () => {
+  const feeds = await walkedFeeds();
+  const seen = {};
+  for (const [path, offered] of walked(feeds)) {
+    const call = path.replace(/^\/eventnotifications\/v\d/, '').replace(/.*\/(?=next$|complete$|discardAll$|event-)/, '');
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+      for (const { query = '', ...along } of ALONG) {
+        const answer = await daemon.request(method, path + query, along);
+        const where = `${method} ${path}${query} ${JSON.stringify(along)}: ${answer.status} ${answer.text}`;
+        assert.equal(answer.status, offered ? offered[method] ?? 405 : 404, where);
+        try {
+          assertDocumented(path, answer);
+        } catch (error) {
+          throw new Error(where, { cause: error });
+        }
+        if (answer.status === 405) assert.ok(answer.headers.allow.startsWith(Object.keys(offered)[0]), where);
+        if (offered?.[method]) (seen[`${method} ${call}`] ??= new Set()).add(answer.status);
+      }
+    }
+  }
+  const all = Object.fromEntries(Object.entries(seen).map(([call, statuses]) => [call, [...statuses].sort()]));
+  assert.deepEqual(all, {
+    'GET next': [200, 204, 400, 404], 'POST complete': [200, 400, 404], 'PUT discardAll': [200, 400, 404], 'GET event-notification-types': [200],
+  });
+});
 
 test('v1 knows none of the parameters that are ours', async () => {
   const { topic, feed: { id } } = await pair();

@@ -1,13 +1,14 @@
 // What holds for all calls of the API: statuses and their shape, compressed answers, conditional requests, web pages of
 // other origins, names of the server.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 
 import { assertErrors, rawRequest } from './lib/api.js';
-import { failToStart, startDaemon } from './lib/daemon.js';
+import { failToStart, startDaemon, within } from './lib/daemon.js';
 import { startOrigin } from './lib/origin.js';
 import { openStream } from './lib/sse.js';
-import { SSE, TOPICS, createTopic, eventually, pollNow } from './lib/topics.js';
+import { createPostTopic, createTopic, eventually, pollNow, POSTS, SSE, TOPICS } from './lib/topics.js';
 
 let daemon;
 let origin;
@@ -47,6 +48,9 @@ describe('every method on every known path:', () => {
           assert.equal(answer.status, 405, path);
           assert.equal(answer.text, '');
           assert.ok(Number(answer.headers['content-length']) > 0);
+        } else if (path.startsWith('/eventnotifications/')) {
+          assert.equal(answer.status, 405, path);
+          assert.deepEqual(Object.keys(answer.json), ['type', 'title', 'status', 'traceId'], path);
         } else {
           assertErrors(answer, 405, { title: 'Method Not Allowed', says: new RegExp(`${method} is not offered here`) });
         }
@@ -135,6 +139,44 @@ test('413: a topic over 256 KiB, and a body over what the server takes', async (
     assert.equal(huge.status, 413);
     assert.equal(huge.json.errors[0].status, 413);
   }
+});
+
+test('503 while it stops, of what opens a stream; what was begun before is done', async (t) => {
+  const own = await startDaemon({ args: ['--loops', '2', '--drain', 'PT5S'] });
+  t.after(() => own.stop());
+  const topic = await createPostTopic(own, { payload: 'snapshot', subscribers: [{ type: 'sse' }, { type: 'websocket' }] });
+  const { hostname, port } = new URL(own.url);
+  const head = (method, path, more = '') => `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+  const requests = {
+    ready: [head('GET', '/health/ready'), 503],
+    live: [head('GET', '/health/live'), 200],
+    stream: [head('GET', `${SSE}/${topic.id}`), 503],
+    websocket: [head('GET', '/streams/subscribers/websocket/api/v1/topics', upgrade), 503],
+    post: [`${head('POST', `${POSTS}/${topic.id}`, 'Content-Type: application/json\r\nContent-Length: 7\r\n')}{"a":1}`, 202],
+  };
+  // Of each connection a whole request, which is answered, and all of another but its last byte.
+  const begin = ([request]) => new Promise((resolve, reject) => {
+    const socket = net.connect(Number(port), hostname, () => socket.write(head('GET', '/health/live') + request.slice(0, -1)));
+    t.after(() => socket.destroy());
+    const first = '{"status":"live"}';
+    let text = '';
+    const ended = new Promise((done) => socket.on('close', () => done(text.slice(text.indexOf(first) + first.length))));
+    socket.on('error', reject);
+    socket.on('data', (part) => {
+      text += part;
+      if (text.includes(first)) resolve(() => (socket.write(request.slice(-1)), within(10_000, ended, 'the end of the connection')));
+    });
+  });
+  const begun = await Promise.all(Object.values(requests).map(begin));
+  const stopped = own.stop();
+  // By then all loops know.
+  await eventually(() => own.request('GET', '/health/live').then(() => false, (error) => error.code === 'ECONNREFUSED'), 'nobody to listen');
+  const answers = await Promise.all(begun.map((finish) => finish()));
+  Object.entries(requests).forEach(([name, [, status]], i) => {
+    assert.match(answers[i], new RegExp(`^HTTP/1\\.1 ${status} .*\r\nConnection: close\r\n`, 's'), name);
+  });
+  await stopped;
 });
 
 test('titles say which kind of fault it is', async () => {

@@ -5,8 +5,8 @@ import { after, test as run } from 'node:test';
 import { assertErrors } from './lib/api.js';
 import { startDaemon } from './lib/daemon.js';
 import { startCluster, API, ERROR } from './lib/kafka.js';
-import { ARGS, daemon, rig } from './lib/rig.js';
-import { createPostTopic, eventually, metric, post, postedSeq } from './lib/topics.js';
+import { ARGS, daemon, newPath, origin, PERIOD, rig } from './lib/rig.js';
+import { createPostTopic, createTopic as createPolled, debugOf, eventually, metric, post, postedSeq } from './lib/topics.js';
 
 const KAFKA = '/streams/subscribers/kafka/api/v1';
 const RETRIES = ['--subscription-retry-initial', 'PT0.05S', '--subscription-retry-max', 'PT0.2S'];
@@ -133,6 +133,19 @@ test('modes: a snapshot and patches, or snapshots alone', async () => {
   assert.deepEqual(documents.map((record) => [typeOf(record), record.json.a]), [['snapshot', 1], ['snapshot', 2]]);
 });
 
+test('mode changes: which elements were created, updated and deleted', async () => {
+  const topic = await createTopic('snapshot');
+  const kafka = await kafkaTopic();
+  const list = (...items) => ({ items: items.map(([id, n]) => ({ id, n, filler: 'x'.repeat(50) })) });
+  await post(daemon, topic, list([1, 0], [2, 0], [3, 0]));
+  await subscribe(topic, kafka, { subscriptionMode: 'changes' });
+  await cluster.count(kafka, 1);
+  await post(daemon, topic, list([1, 1], [3, 0], [4, 0]));
+  const [first, second] = await cluster.count(kafka, 2);
+  assert.deepEqual([first, second].map((record) => record.header('X-Axway-Streams-Event-Type')), ['snapshot', 'changes']);
+  assert.deepEqual(second.json.map(({ op, key }) => `${op} ${key}`).sort(), ['created 4', 'deleted 2', 'updated 1']);
+});
+
 test('CloudEvents in structured mode', async () => {
   const topic = await createTopic();
   const kafka = await kafkaTopic();
@@ -201,6 +214,48 @@ test('suspended: nothing; active again: what was missed', async () => {
   assert.equal(cluster.of(kafka).length, 2);
   await setStatus(subscription, 'active');
   assert.equal(assertOrder(await cluster.count(kafka, 5), 1, 5), 0);
+});
+
+test('a source is polled while a subscription is active, and no longer', async () => {
+  const at = newPath();
+  origin.json(at, { a: 1 });
+  const topic = await createPolled(daemon, { url: origin.url(at), pollingPeriod: PERIOD }, { subscribers: [{ type: 'kafka' }] });
+  const kafka = await kafkaTopic();
+  const subscription = await subscribe(topic, kafka, { subscriptionStatus: 'suspended' });
+  assert.equal((await debugOf(daemon, topic)).poller.running, false);
+  await setStatus(subscription, 'active');
+  assert.deepEqual((await cluster.count(kafka, 1))[0].json, { a: 1 });
+  await origin.asked(at, 3);
+  await setStatus(subscription, 'suspended');
+  await eventually(async () => !(await debugOf(daemon, topic)).poller.running, 'the poller to stop');
+});
+
+test('subscriptions are shown, listed in the order that is asked for, and deleted', async () => {
+  const topic = await createTopic('snapshot');
+  const all = `${KAFKA}/topics/${topic.id}/subscriptions`;
+  const made = [];
+  for (const [bootstrapServers, kafka, partition, recordKey, subscriptionMode] of [
+    ['b.example:9092', 'x', 10, 'l', 'snapshot-patch'], ['a.example:9092', 'z', 9, 'm', 'snapshot-only'], ['c.example:9092', 'y', 11, 'k', 'snapshot-patch'],
+  ]) {
+    made.push(await subscribe(topic, kafka, { bootstrapServers, partition, recordKey, subscriptionMode, subscriptionStatus: 'suspended' }));
+  }
+  const [one, two, three] = made.map(({ id }) => id);
+  for (const [sort, ids] of [
+    ['kafkaBootstrapServers', [two, one, three]], ['kafkaBootstrapServers,DESC', [three, one, two]], ['kafkaTopic', [one, three, two]],
+    ['kafkaPartition', [two, one, three]], ['kafkaRecordKey', [three, one, two]], ['subscriptionMode&sort=kafkaTopic,DESC', [two, three, one]],
+  ]) {
+    const { status, text, json } = await daemon.request('GET', `${all}?sort=${sort}`);
+    assert.equal(status, 200, text);
+    assert.deepEqual(json.items.map(({ id }) => id), ids, sort);
+  }
+  assertErrors(await daemon.request('GET', `${all}?sort=webhookUrl`), 400, { parameter: 'sort' });
+  for (const target of [`${all}/${one}`, `${KAFKA}/subscriptions/${one}`]) {
+    const { delivery, ...shown } = (await daemon.request('GET', target)).json;
+    assert.deepEqual([shown, delivery.delivered], [made[0], 0]);
+  }
+  assert.equal((await daemon.request('DELETE', `${all}/${one}`)).status, 204);
+  assertErrors(await daemon.request('GET', `${KAFKA}/subscriptions/${one}`), 404, { says: /no kafka subscription/ });
+  assert.equal((await daemon.request('GET', all)).json.items.length, 2);
 });
 
 test('a test writes the body as it is', async () => {

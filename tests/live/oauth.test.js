@@ -1,6 +1,6 @@
 // Polls that are authorized, against a real OAuth 2.0 provider and an API that asks it about every token.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, it, test } from 'node:test';
 
 import { startDaemon } from './lib/daemon.js';
 import { startOidc } from './lib/oidc.js';
@@ -77,6 +77,70 @@ test('a wrong secret is error 70401 with the words of the provider', async (t) =
   assertSecret('not-the-secret');
 });
 
+// Answers of token endpoints that are no token: [what it does, words of the error]; undefined: it is a token all the same.
+const granting = (more) => (req, res) => {
+  res.writeHead(200, { 'Content-Type': 'application/json' });
+  res.end(JSON.stringify({ access_token: 'worth-it', token_type: 'Bearer', expires_in: 3600, ...more }));
+};
+const says = (text) => (req, res) => res.end(text);
+const endpoints = {
+  'is down': [undefined, /no connection/],
+  'says nothing': [() => {}, /nothing moved|no answer/],
+  'is not done in time': [(req, res) => {
+    const drip = setInterval(() => res.write(' '), 50);
+    res.on('close', () => clearInterval(drip));
+  }, /not whole/],
+  'hangs up': [(req, res) => res.destroy(), /without an answer|broke/],
+  'answers HTML': [says('<html>Log in</html>'), /not JSON/],
+  'answers a form': [says('access_token=worth-it&token_type=Bearer'), /not JSON/],
+  'answers an array': [says('[]'), /not a JSON object/],
+  'redirects': [(req, res) => res.writeHead(307, { Location: '/elsewhere' }).end(), /redirects .*307/],
+  'gives a token of another type': [granting({ token_type: 'mac' }), /token_type is "mac"/],
+  'does not say of what type': [granting({ token_type: undefined }), /no token_type/],
+  'gives an empty token': [granting({ access_token: '' }), /no access_token/],
+  'gives a token with a line break': [granting({ access_token: 'a\r\nX-Own: b' }), /no header field can hold/],
+  'expires_in of 0': [granting({ expires_in: 0 }), /expires_in is not above 0/],
+  'a negative expires_in': [granting({ expires_in: -1 }), /expires_in is not above 0/],
+  'an expires_in that is a word': [granting({ expires_in: 'soon' }), /expires_in is no number/],
+  'an expires_in of many digits': [says(`{"access_token":"worth-it","token_type":"bearer","expires_in":${'9'.repeat(30)}}`)],
+  'an expires_in that is a number in a string': [granting({ expires_in: '3600' })],
+  'no expires_in': [granting({ expires_in: undefined })],
+};
+
+describe('a token endpoint:', { concurrency: 20 }, () => {
+  let own;
+  before(async () => { own = await startDaemon({ args: [...ARGS, '--poll-deadline', 'PT1S'] }); });
+  after(() => own.stop());
+  for (const [name, [answer, words]] of Object.entries(endpoints)) {
+    it(name, async (t) => {
+      const api = await startOrigin();
+      let provider = await startOrigin();
+      t.after(() => Promise.all([api.close(), provider.close()]));
+      const { port } = provider;
+      api.json('/', { a: 1 });
+      provider.on('/token', answer);
+      if (!answer) await provider.close();
+      const client = { provider: `http://127.0.0.1:${port}/token`, clientId: name, clientSecret: 'not-to-be-seen' };
+      const topic = await createTopic(own, { url: api.url('/'), pollingPeriod: PERIOD, retryMaxAttempts: 0, authorization: { type: 'oauth2', ...client } });
+      const stream = await follow(t, own, topic);
+      if (words) {
+        const error = await nextError(stream);
+        assert.deepEqual([error.code, error.category], [70401, 'publication'], error.message);
+        assert.match(error.message, words);
+        assert.doesNotMatch(error.message, /not-to-be-seen|worth-it/);
+        assert.equal(api.requests('/').length, 0);
+        assert.equal(provider.requests('/elsewhere').length, 0);
+        // Polling goes on, and the provider is asked again.
+        if (!answer) provider = await startOrigin(port);
+        provider.on('/token', granting());
+      }
+      assert.deepEqual(JSON.parse((await stream.next(isEvent)).data), { a: 1 });
+      assert.equal(api.requests('/')[0].headers.authorization, 'Bearer worth-it');
+      assert.ok(!own.log.join('\n').includes('not-to-be-seen'));
+    });
+  }
+});
+
 test('a failing provider is left alone for a while', async (t) => {
   const origin = await startOrigin();
   t.after(() => origin.close());
@@ -147,3 +211,27 @@ for (const [type, more, value] of fixed) {
     assertSecret(value);
   });
 }
+
+describe('what is made of the authorization goes to the origin of the url alone:', () => {
+  for (const [type, more] of [['oauth2', { clientId: 'me', clientSecret: 'hush' }], ...fixed]) {
+    it(type, async (t) => {
+      const [own, other] = [await startOrigin(), await startOrigin()];
+      t.after(() => Promise.all([own.close(), other.close()]));
+      own.json('/token', { access_token: 'granted', token_type: 'Bearer' });
+      // A next page elsewhere and one that is back; a redirect to elsewhere and one that is back.
+      own.json('/first', { a: [1], next: other.url('/second') });
+      other.json('/second', { a: [2], next: own.url('/third') });
+      own.status('/third', 307, { Location: other.url('/fourth') });
+      other.status('/fourth', 302, { Location: own.url('/fifth') });
+      own.json('/fifth', { a: [5] });
+      const authorization = { type, ...more, ...(type === 'oauth2' && { provider: own.url('/token') }) };
+      const pagination = { mode: 'cursor', nextReference: { location: 'body', type: 'uri', pointer: '/next' }, allowOtherOrigin: true };
+      const topic = await createTopic(daemon, { url: own.url('/first'), payloadPointer: '/a', authorization, pagination });
+      const stream = await follow(t, daemon, topic);
+      const frame = await stream.next(isEvent);
+      assert.deepEqual([frame.event, JSON.parse(frame.data)], ['snapshot', [1, 2, 5]]);
+      for (const at of ['/second', '/fourth']) assert.equal(other.requests(at)[0].headers.authorization, undefined, at);
+      for (const at of ['/first', '/third']) assert.match(own.requests(at)[0].headers.authorization, /^(Basic|Bearer) \S/, at);
+    });
+  }
+});

@@ -6,8 +6,9 @@ import core from '@redocly/openapi-core';
 import Ajv from 'ajv/dist/2020.js';
 
 import { startDaemon } from './lib/daemon.js';
+import { createFeed, FEEDS, SERVED } from './lib/feeds.js';
 import { startOrigin } from './lib/origin.js';
-import { TOPICS, eventually } from './lib/topics.js';
+import { createPostTopic, eventually, post, TOPICS } from './lib/topics.js';
 
 let daemon;
 let origin;
@@ -86,6 +87,28 @@ test('answers are as their schemas have them', async () => {
   await daemon.request('POST', `${target}/poll`);
   await eventually(async () => (await daemon.request('GET', `${target}/refused`)).status === 200, 'a refused payload');
   assertFits('RefusedPayload', (await daemon.request('GET', `${target}/refused`)).json);
+});
+
+test('answers of feeds are as their schemas have them', async () => {
+  const topic = await createPostTopic(daemon, { name: 'posted', payload: 'snapshot' });
+  const feed = await createFeed(daemon, { id: 'f', topics: ['posted'], retention: 'P1D', eventTypes: { 'posted:created': 'new' } });
+  assertFits('Feed', feed);
+  await createFeed(daemon, { id: 'theirs', topics: 'x', tenant: 'T' });
+  assertFits('FeedPage', (await daemon.request('GET', FEEDS)).json);
+  assert.equal((await post(daemon, topic, [{ id: 1 }])).status, 202);
+  for (const path of ['v2/f/consumers/c/next', 'v2/f/next', 'v2/f/next?lease=PT1S', 'v1/f/next']) assertFits('FeedBatch', (await daemon.request('GET', `/eventnotifications/${path}`)).json);
+  for (const path of ['f', 'f/consumers/c', 'all']) assertFits('FeedStats', (await daemon.request('GET', `${SERVED}/${path}/stats`)).json);
+  assertFits('EventTypes', (await daemon.request('GET', `${SERVED}/event-notification-types`)).json);
+  assert.equal((await daemon.request('PUT', `${SERVED}/f/discardAll`)).status, 200);
+  const archive = await daemon.request('GET', `${FEEDS}/f/archive`);
+  assert.equal(archive.json.discards.length, 1);
+  assertFits('FeedArchive', archive.json);
+  for (const [method, path, status] of [['GET', 'F/next', 404], ['PUT', 'f/next', 405], ['GET', 'theirs/next', 400], ['GET', 'f/next?max=0', 400]]) {
+    const { headers, json, ...answer } = await daemon.request(method, `${SERVED}/${path}`);
+    assert.equal(answer.status, status, path);
+    const media = document.components.responses.FeedErrors.content[headers['content-type']];
+    assertFits(/\w+$/.exec(media.schema.$ref)[0], json);
+  }
 });
 
 test('schemas tell a wrong topic', () => {

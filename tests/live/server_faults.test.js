@@ -243,6 +243,52 @@ test('10 000 channels are opened, and closed at once', async (t) => {
   assert.equal((await stream.next(isEvent)).event, 'snapshot');
 });
 
+test('compressed channels take as little memory as others: what compresses is not theirs', async (t) => {
+  const daemon = await startDaemon({ args: ARGS });
+  t.after(() => daemon.stop());
+  const at = newPath();
+  const rows = (n) => ({ n, rows: Array.from({ length: 200 }, (_, id) => ({ id, text: `row ${id} of ${n}` })) });
+  origin.json(at, rows(1));
+  const topic = await createTopic(daemon, { url: origin.url(at), pollingPeriod: 'PT1H', arrayKey: 'id' });
+  const { hostname, port } = new URL(daemon.url);
+  const COUNT = Math.min(1000, (hardLimit() - 300) >> 1);
+  const open = (coding) => new Promise((resolve, reject) => {
+    const socket = net.connect(Number(port), hostname, () => (
+      socket.write(`GET ${SSE}/${topic.id} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: ${coding}\r\n\r\n`)));
+    t.after(() => socket.destroy());
+    socket.on('error', reject);
+    let text = '';
+    const reader = { bytes: 0 };
+    socket.on('data', (part) => {
+      reader.bytes += part.length;
+      text = (text + part.toString('latin1')).slice(0, 2000);
+      if (/\r\n\r\n[^]{100}/.test(text)) resolve(reader); // the first event has begun
+      if (coding === 'gzip') assert.doesNotMatch(text, /\r\n\r\n.*event:/s);
+    });
+  });
+  const stream = await follow(t, daemon, topic);
+  await stream.next(isEvent);
+  // What they take, in KiB, once all have had a snapshot and a change after it.
+  let n = 1;
+  const takes = async (coding) => {
+    const before = daemon.memory();
+    const readers = [];
+    while (readers.length < COUNT) readers.push(...await Promise.all(Array.from({ length: Math.min(250, COUNT - readers.length) }, () => open(coding))));
+    await eventually(() => new Set(readers.map(({ bytes }) => bytes)).size === 1, 'the snapshot');
+    const had = readers[0].bytes;
+    origin.json(at, rows(++n));
+    await pollNow(daemon, topic);
+    await stream.next(isEvent);
+    await eventually(() => readers.every(({ bytes }) => bytes > had), 'the change');
+    return daemon.memory() - before;
+  };
+  const [plain, packed] = [await takes('identity'), await takes('gzip')];
+  t.diagnostic(`${COUNT} channels take ${plain} KiB, compressed ${packed} KiB`);
+  assert.equal(await metric(daemon, 'channels'), 2 * COUNT + 1);
+  // A compressor of its own would be 256 KiB for each.
+  if (memoryCounts) assert.ok(packed < 4096 + 2 * COUNT, `${packed} KiB`);
+});
+
 test('one reader of 50 takes nothing: the others get all, and it goes on with a snapshot', async (t) => {
   const daemon = await startDaemon({ args: ARGS });
   t.after(() => daemon.stop());

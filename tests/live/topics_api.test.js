@@ -371,6 +371,12 @@ test('snapshot, events and poll, whichever loop is asked', async () => {
   }
 });
 
+test('a topic that does not poll cannot be polled now: 409', async () => {
+  const made = await daemon.request('POST', TOPICS, { body: { name: `posted ${++unique}`, publisher: { type: 'http-post', config: {} } } });
+  assert.equal(made.status, 201, made.text);
+  assertErrors(await daemon.request('POST', `${TOPICS}/${made.json.id}/poll`), 409, { says: /does not poll/ });
+});
+
 // Asks until the answer is true.
 function until(check, ms = 15_000) {
   let late = false;

@@ -543,6 +543,9 @@ describe('webhooks', { concurrency: 6 }, () => {
     assert.deepEqual(some, all.filter(({ requestDatetime }) => requestDatetime >= start && requestDatetime <= end));
     assert.ok(some.length >= 10 && some.length < 100);
     assert.deepEqual(await exchangesOf(daemon, subscription, '?start=2020-01-01T00:00:00Z&end=2020-01-02T00:00:00Z'), []);
+    // From five minutes before the end, unless it is said.
+    const until = (minutes) => exchangesOf(daemon, subscription, `?end=${new Date(Date.now() + minutes * 60_000).toISOString()}`);
+    assert.deepEqual([(await until(4)).length, (await until(6)).length], [100, 0]);
     for (const query of ['start=yesterday', 'end=2020-13-01T00:00:00Z', 'start=']) {
       assertErrors(await daemon.request('GET', `${WEBHOOK}/subscriptions/${subscription.id}/exchanges?${query}`), 400, { parameter: query.split('=')[0] });
     }

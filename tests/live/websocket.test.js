@@ -45,7 +45,8 @@ for (const dataFormat of ['text', 'binary', undefined]) {
 }
 
 test('modes: the whole each time, and messages', async (t) => {
-  const [whole, messages] = [await documents(), await postTopic()];
+  // Posts to it are taken when it is followed.
+  const [whole, messages] = [await documents(), await postTopic({ alwaysOn: false })];
   const client = await open(t);
   client.subscribe(whole.id, { subscriptionMode: 'snapshot-only' });
   client.subscribe(messages.id);
@@ -238,14 +239,16 @@ test('a client that sends pings and reads nothing is not listened to for ever', 
 });
 
 test('a slow reader gets one fresh snapshot, not all it missed', async (t) => {
-  const topic = await documents();
-  const client = await open(t);
+  const own = await startDaemon({ args: ARGS }); // which waits longer for one that reads nothing
+  t.after(() => own.stop());
+  const topic = await createPostTopic(own, { payload: 'snapshot', subscribers: SUBSCRIBERS });
+  const client = await new WsClient(t, own.url).open();
   client.subscribe(topic.id, { subscriptionMode: 'snapshot-only' });
-  await post(daemon, topic, { n: 0, filler: 'x'.repeat(200_000) });
+  await post(own, topic, { n: 0, filler: 'x'.repeat(200_000) });
   assert.equal((await client.next()).value.n, 0);
   client.socket.pause();
   const last = 100;
-  for (let n = 1; n <= last; n++) await post(daemon, topic, { n, filler: `${n}`.repeat(100_000) });
+  for (let n = 1; n <= last; n++) await post(own, topic, { n, filler: `${n}`.repeat(100_000) });
   client.socket.resume();
   let seen = 0;
   let count = 0;
@@ -256,6 +259,50 @@ test('a slow reader gets one fresh snapshot, not all it missed', async (t) => {
     count++;
   }
   assert.ok(count < last, `${count} snapshots`);
+});
+
+test('a slow reader of messages is closed, and misses nothing when it resumes', async (t) => {
+  const own = await startDaemon({ args: [...ARGS, '--journal-max-bytes', '64 MiB'] });
+  t.after(() => own.stop());
+  const topic = await createPostTopic(own, { subscribers: SUBSCRIBERS });
+  const slow = await new WsClient(t, own.url).open();
+  const closed = await metric(own, 'channels_slow_closed_total');
+  slow.subscribe(topic.id);
+  let n = 0;
+  await eventually(async () => {
+    await post(own, topic, { n: ++n });
+    return slow.messages.length > 0;
+  }, 'a message');
+  const first = (await slow.next()).value.n;
+  slow.socket.pause();
+  const text = 'x'.repeat(900_000);
+  for (const last = n + 48; n < last;) postedSeq(await post(own, topic, { n: ++n, text }), topic);
+  slow.socket.resume();
+  await within(slow.closed, 'the end of the connection');
+  assert.equal(await metric(own, 'channels_slow_closed_total'), closed + 1);
+  const had = slow.messages.filter(({ type }) => type === 'event');
+  assert.ok(had.length < 48, `${had.length} messages`);
+  const numbers = [first, ...had.map(({ data }) => JSON.parse(data).n)];
+  const again = await new WsClient(t, own.url).open();
+  again.subscribe(topic.id, { lastEventId: `${topic.id}#${numbers.at(-1)}` });
+  while (numbers.at(-1) < n) numbers.push((await again.next()).value.n);
+  assert.deepEqual(numbers, Array.from({ length: n - first + 1 }, (_, i) => first + i));
+});
+
+test('a connection may wish a thousand times', async (t) => {
+  const [topic, other] = [await documents(), await documents()];
+  await post(daemon, topic, { a: 1 });
+  const client = await open(t);
+  for (let i = 0; i < 1000; i++) client.subscribe(topic.id);
+  client.subscribe(other.id);
+  const told = [];
+  while (told.length < 1001) told.push(await client.next());
+  assert.deepEqual(told.filter(({ type }) => type !== 'error').map(({ id }) => id), [`${topic.id}#1`]);
+  const messages = told.filter(({ type }) => type === 'error').map(({ value }) => value.message);
+  assert.equal(messages.filter((message) => /already/.test(message)).length, 999);
+  assert.equal(messages.filter((message) => /too many subscriptions on one connection/.test(message)).length, 1);
+  await post(daemon, topic, { a: 2 });
+  assert.equal((await client.next()).id, `${topic.id}#2`);
 });
 
 test('compression that is offered is not taken up', async (t) => {
