@@ -1,49 +1,61 @@
 #include "base/heap.h"
 
 #define CAP_MIN ((size_t)16)
+#define WIDTH ((size_t)4) /* children of a node */
 
-static void place(struct heap *h, struct heap_node *n, size_t at)
+static inline void place(struct heap *h, struct heap_slot slot, size_t i)
 {
-    h->nodes[at] = n;
-    n->at = at;
+    h->slots[i] = slot;
+    slot.node->at = i + 1;
 }
 
-static void sift_up(struct heap *h, struct heap_node *n, size_t at)
+static inline size_t parent(size_t i)
 {
-    for (; at > 1 && n->key < h->nodes[at / 2]->key; at /= 2)
-        place(h, h->nodes[at / 2], at);
-    place(h, n, at);
+    return (i - 1) / WIDTH;
 }
 
-static void sift_down(struct heap *h, struct heap_node *n, size_t at)
+static void sift_up(struct heap *h, struct heap_slot slot, size_t i)
 {
-    for (size_t child; (child = at * 2) <= h->count; at = child) {
-        if (child < h->count && h->nodes[child + 1]->key < h->nodes[child]->key)
-            child++;
-        if (n->key <= h->nodes[child]->key)
+    for (; i > 0 && slot.key < h->slots[parent(i)].key; i = parent(i))
+        place(h, h->slots[parent(i)], i);
+    place(h, slot, i);
+}
+
+static void sift_down(struct heap *h, struct heap_slot slot, size_t i)
+{
+    for (size_t first; (first = i * WIDTH + 1) < h->count;) {
+        size_t least = first, end = MIN(first + WIDTH, h->count);
+
+        for (size_t child = first + 1; child < end; child++)
+            if (h->slots[child].key < h->slots[least].key)
+                least = child;
+        if (slot.key <= h->slots[least].key)
             break;
-        place(h, h->nodes[child], at);
+        place(h, h->slots[least], i);
+        i = least;
     }
-    place(h, n, at);
+    place(h, slot, i);
 }
 
 /* Put n, whose place is free, where its key wants it. */
-static void settle(struct heap *h, struct heap_node *n, size_t at)
+static void settle(struct heap *h, struct heap_node *n, size_t i)
 {
-    if (at > 1 && n->key < h->nodes[at / 2]->key)
-        sift_up(h, n, at);
+    struct heap_slot slot = {n->key, n};
+
+    if (i > 0 && slot.key < h->slots[parent(i)].key)
+        sift_up(h, slot, i);
     else
-        sift_down(h, n, at);
+        sift_down(h, slot, i);
 }
 
 void heap_done(struct heap *h)
 {
     if (!h)
         return;
-    for (size_t i = 1; i <= h->count; i++)
-        h->nodes[i]->at = 0;
-    free(h->nodes);
-    h->nodes = NULL;
+    for (size_t i = 0; i < h->count; i++)
+        h->slots[i].node->at = 0;
+    free(h->slots);
+    h->slots = NULL;
     h->count = h->cap = 0;
 }
 
@@ -51,15 +63,15 @@ void heap_set(struct heap *h, struct heap_node *n, int64_t key)
 {
     n->key = key;
     if (n->at == 0) {
-        if (h->count + 1 >= h->cap) {
+        if (h->count == h->cap) {
             h->cap = h->cap ? h->cap * 2 : CAP_MIN;
-            h->nodes = xrealloc(h->nodes, h->cap * sizeof(struct heap_node *));
+            h->slots = xrealloc(h->slots, h->cap * sizeof *h->slots);
         }
-        sift_up(h, n, ++h->count);
+        sift_up(h, (struct heap_slot){key, n}, h->count++);
         return;
     }
-    CHECK(n->at <= h->count && h->nodes[n->at] == n);
-    settle(h, n, n->at);
+    CHECK(n->at <= h->count && h->slots[n->at - 1].node == n);
+    settle(h, n, n->at - 1);
 }
 
 void heap_remove(struct heap *h, struct heap_node *n)
@@ -68,11 +80,11 @@ void heap_remove(struct heap *h, struct heap_node *n)
 
     if (at == 0)
         return;
-    CHECK(at <= h->count && h->nodes[at] == n);
+    CHECK(at <= h->count && h->slots[at - 1].node == n);
     n->at = 0;
 
-    struct heap_node *last = h->nodes[h->count--];
+    struct heap_node *last = h->slots[--h->count].node;
 
     if (last != n)
-        settle(h, last, at);
+        settle(h, last, at - 1);
 }

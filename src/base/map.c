@@ -69,12 +69,26 @@ static void grow(struct map *m)
     m->cap = cap;
 }
 
+/* "" for an empty key, whose pointer may be NULL. */
+static const char *keep_key(const struct map *m, struct str key)
+{
+    if (m->borrowing)
+        return key.n ? key.p : "";
+    return str_dup(key);
+}
+
+static void drop_key(const struct map *m, struct map_slot *s)
+{
+    if (!m->borrowing)
+        free((char *)(uintptr_t)s->key);
+}
+
 void map_done(struct map *m)
 {
     if (!m)
         return;
     for (size_t i = 0; i < m->cap; i++)
-        free(m->slots[i].key);
+        drop_key(m, &m->slots[i]);
     free(m->slots);
     m->slots = NULL;
     m->cap = m->count = 0;
@@ -100,13 +114,15 @@ void *map_put(struct map *m, struct str key, void *value)
         void *was = m->slots[i].value;
 
         m->slots[i].value = value;
+        if (m->borrowing)
+            m->slots[i].key = keep_key(m, key);
         return was;
     }
     if (m->count + 1 > m->cap / 4 * 3) {
         grow(m);
         i = find(m, key, hash);
     }
-    m->slots[i] = (struct map_slot){str_dup(key), (uint32_t)key.n, hash, value};
+    m->slots[i] = (struct map_slot){keep_key(m, key), (uint32_t)key.n, hash, value};
     m->count++;
     return NULL;
 }
@@ -138,7 +154,7 @@ void *map_remove(struct map *m, struct str key)
 
     if (!m->slots[i].key)
         return NULL;
-    free(m->slots[i].key);
+    drop_key(m, &m->slots[i]);
     shift_back(m, i);
     m->count--;
     return was;

@@ -1,6 +1,9 @@
 /*
  * Hash map from bytes to a pointer. Keys are copied; values are the caller's. Open addressing,
  * grows at 3/4 full; a value is never NULL.
+ *
+ * A map with MAP_INIT_BORROWING copies no keys: each is part of its value, or lives as long. Where a
+ * value is replaced, the new one's key is borrowed from then on.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
@@ -8,7 +11,7 @@
 #include "base/str.h"
 
 struct map_slot {
-    char *key; /* NULL: empty */
+    const char *key; /* NULL: empty */
     uint32_t key_len;
     uint32_t hash;
     void *value;
@@ -18,11 +21,16 @@ struct map {
     struct map_slot *slots;
     size_t cap; /* 0 or a power of two */
     size_t count;
+    bool borrowing;
 };
 
 #define MAP_INIT                                                                                   \
     {                                                                                              \
-        NULL, 0, 0                                                                                 \
+        NULL, 0, 0, false                                                                          \
+    }
+#define MAP_INIT_BORROWING                                                                         \
+    {                                                                                              \
+        NULL, 0, 0, true                                                                           \
     }
 
 void map_done(struct map *m);

@@ -55,8 +55,11 @@ void attr_fault(struct attr_ctx *c, const char *fmt, ...)
 static void preset_ints(const char *preset, struct attr_ints *ret)
 {
     struct str rest = str_of(preset);
+    size_t commas = 0;
 
-    ret->items = xcalloc(strlen(preset) + 1, sizeof *ret->items);
+    for (const char *p = preset; *p; p++)
+        commas += *p == ',';
+    ret->items = xcalloc(commas + 1, sizeof *ret->items);
     ret->count = 0;
     while (rest.p && rest.n > 0)
         CHECK(str_to_i64(str_split(&rest, ','), &ret->items[ret->count++]));

@@ -33,6 +33,7 @@ struct conf {
     int64_t poll_per_host; /* requests under way per host */
     int64_t poll_max_connections;
     bool poll_follow_redirects;
+    int64_t poll_save_us;
     bool poll_coalesce; /* equal requests of topics are made once; core/fetch_share.h */
     char *poll_ca_file; /* "": the system's */
     int64_t payload_max_bytes;

@@ -1,5 +1,6 @@
 #include "core/engine.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -61,9 +62,29 @@ static void raise_file_limit(void)
         log_warn("the limit on open files cannot be raised");
 }
 
-static void ready_process(void)
+/* The kernel's table of a process' files grows by doubling. Each time a process of several threads
+ * waits until all processors have passed a quiet state (synchronize_rcu()), milliseconds in which it
+ * accepts nobody; of ten thousand connections at once a third would have to knock again, after a
+ * second. So it grows once, while there is one thread. */
+static void widen_file_table(const struct conf *conf)
+{
+    int64_t files = conf->http_max_connections + conf->poll_max_connections;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int last = fcntl(fd, F_DUPFD_CLOEXEC, (int)MIN((rlim_t)files, limit.rlim_cur - 1));
+    if (last >= 0)
+        close(last);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void ready_process(const struct conf *conf)
 {
     raise_file_limit();
+    widen_file_table(conf);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -354,7 +375,7 @@ enum err engine_start(const struct conf *conf, http_handler_f *handler,
     struct house *h = house_new(conf);
     enum err err;
 
-    ready_process();
+    ready_process(conf);
     err = address_parse(str_of(conf->listen), &h->address, ei);
     h->engine.loopback = h->address.loopback;
     if (err == E_OK)

@@ -35,7 +35,7 @@ static int64_t phase_of(const struct poller *p, int64_t period)
 }
 
 /* Polls start on a grid: at many a second, waking once for several costs a fifth less than waking
- * for each (bench_topics), and nobody notices 4 ms on periods of 100 ms and more. */
+ * for each (group poll of the benchmarks), and nobody notices 4 ms on periods of 100 ms and more. */
 static void set_timer(struct poller *p)
 {
     int64_t at = MAX(p->due, p->not_before);

@@ -145,9 +145,9 @@ static void keep_outcome(struct request *r, enum request_exit exit, enum err err
         .started_wall = now - took,
         .took_us = (uint32_t)MIN(took, (int64_t)UINT32_MAX),
         .status = (uint16_t)r->status,
-        .exit = (uint8_t)exit,
-        .err = (uint8_t)err,
+        .exit = exit & 0x7f,
         .shared = r->shared,
+        .err = (uint8_t)err,
     };
 }
 

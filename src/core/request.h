@@ -39,8 +39,6 @@ struct request {
     void *step;         /* the processor's own record of this run */
     int status;         /* last HTTP status; 0: none */
     size_t body_bytes;
-    enum err err;
-    struct errinfo info;
 };
 
 /* Start a run; the processor's setup is called in a later part of the turn. */

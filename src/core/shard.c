@@ -13,7 +13,6 @@
 #include "core/trial.h"
 
 /* Saved states lag behind at most this much after a crash. */
-#define SAVE_PERIOD_US (5 * US_PER_S)
 
 static bool on_commit_step(void *arg)
 {
@@ -41,7 +40,7 @@ static void on_save(struct timer *t, void *arg)
     struct shard *sh = arg;
 
     topic_save_states(sh);
-    timer_set(sh->loop, t, loop_now(sh->loop) + SAVE_PERIOD_US);
+    timer_set(sh->loop, t, loop_now(sh->loop) + sh->engine->conf->poll_save_us);
 }
 
 struct shard *shard_new(struct engine *e, unsigned index)
@@ -59,6 +58,7 @@ struct shard *shard_new(struct engine *e, unsigned index)
     list_init(&sh->dirty_states);
     list_init(&sh->trials);
     list_init(&sh->hub_list);
+    sh->by_id = sh->by_name = sh->topics = sh->subscriptions = (struct map)MAP_INIT_BORROWING;
     listing_init(sh);
     fetcher_conf_default(&fc);
     fc.per_host = (unsigned)e->conf->poll_per_host;
@@ -78,7 +78,7 @@ struct shard *shard_new(struct engine *e, unsigned index)
     timer_init(&sh->tick, on_tick, sh);
     timer_init(&sh->save, on_save, sh);
     timer_set(sh->loop, &sh->tick, clock_now() + e->conf->sse_heartbeat_us / 4);
-    timer_set(sh->loop, &sh->save, clock_now() + SAVE_PERIOD_US);
+    timer_set(sh->loop, &sh->save, clock_now() + e->conf->poll_save_us);
     return sh;
 }
 

@@ -43,6 +43,7 @@ struct shard {
     struct breakers *breakers;       /* core/breaker.h */
     struct exchange_book *exchanges; /* core/exchange.h */
     struct http_server *server;
+    /* Maps that borrow their keys from their values: by_id, by_name, topics, subscriptions. */
     struct map by_id; /* → struct topic_conf *, one reference for both maps */
     struct map by_name;
     struct name_order order; /* of by_id */

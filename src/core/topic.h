@@ -37,10 +37,10 @@ struct topic_loader {
 struct topic_outcome {
     int64_t started_wall;
     uint32_t took_us;
-    uint16_t status; /* HTTP */
-    uint8_t exit;    /* enum request_exit */
-    uint8_t err;     /* enum err */
-    bool shared;     /* see struct request */
+    uint16_t status;  /* HTTP */
+    uint8_t exit : 7; /* enum request_exit */
+    bool shared : 1;  /* see struct request */
+    uint8_t err;      /* enum err */
 };
 #define TOPIC_OUTCOMES 8
 

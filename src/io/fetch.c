@@ -7,8 +7,6 @@
  */
 #include "io/fetch.h"
 
-#include <pthread.h>
-
 #include "base/count.h"
 #include "base/trace.h"
 #include "io/fetch_multi.h"
@@ -19,6 +17,8 @@
 #define MAX_BYTES_DEFAULT ((size_t)64 << 20)
 #define RESOLVERS_MAX 64U /* libcurl starts a thread for each name it resolves */
 #define SPARE_MAX 64U
+#define FREE_CONNECTIONS 64U /* of a shard: so many do no harm */
+#define SLOW_ANSWER_US (8 * US_PER_MS)
 #define ENDS_PER_TURN 256
 #define REAP_EVERY_US (60 * US_PER_S)
 #define SHARD_IDLE_US (180 * US_PER_S)
@@ -37,6 +37,7 @@ static struct fetch_host *host_get(struct fetcher *fr, const struct fetch_url *u
     h->fr = fr;
     h->literal = u->literal;
     list_init(&h->queue);
+    list_init(&h->sent);
     h->shard = fetch_shard_pick(fr);
     h->shard->hosts++;
     map_put(&fr->hosts, key, h);
@@ -73,7 +74,7 @@ static void detach(struct fetch *f)
         fetch_shard_remove(h->shard, f->x);
     }
     list_remove(&f->link);
-    fetch_resolved(f);
+    fetch_connected(f);
     if (h) {
         f->host = NULL;
         h->fetches--;
@@ -150,7 +151,7 @@ static void call_back_some(struct fetcher *fr)
 /* True when something is left for the next turn. */
 static bool run_ends(struct fetcher *fr)
 {
-    fr->now = loop_now(fr->loop);
+    fetcher_look(fr, loop_now(fr->loop));
     fetcher_settle(fr);
     call_back_some(fr);
     /* What the callbacks started leaves in one go. */
@@ -176,19 +177,44 @@ static bool on_step(void *arg)
 
 /* ---- launch ---- */
 
-void fetch_resolved(struct fetch *f)
+void fetcher_look(struct fetcher *fr, int64_t now)
 {
-    if (!f->resolving)
+    if (now <= fr->now)
         return;
-    f->resolving = false;
-    f->fr->resolving--;
+    fr->worked += MIN(now - fr->now, SLOW_ANSWER_US / 2);
+    fr->now = now;
+}
+
+void fetch_connected(struct fetch *f)
+{
+    if (f->connecting) {
+        f->connecting = false;
+        f->host->connecting--;
+        f->host->shard->connecting--;
+    }
+    if (f->resolving) {
+        f->resolving = false;
+        f->fr->resolving--;
+    }
+}
+
+unsigned fetch_host_idle(const struct fetch_host *h)
+{
+    unsigned busy = h->running - h->connecting;
+
+    return h->sockets > busy ? h->sockets - busy : 0;
 }
 
 static void watch(struct fetch *f, int64_t at);
 
-static bool needs_resolver(const struct fetch_host *h)
+/* f needs a connection that is not there yet. */
+static void connect_first(struct fetch_host *h, struct fetch *f)
 {
-    return !h->literal && h->sockets <= h->running;
+    f->connecting = true;
+    h->connecting++;
+    h->shard->connecting++;
+    f->resolving = !h->literal;
+    f->fr->resolving += f->resolving;
 }
 
 static void launch(struct fetch_host *h, struct fetch *f)
@@ -197,6 +223,7 @@ static void launch(struct fetch_host *h, struct fetch *f)
     bool home = strcmp(f->url->origin, f->target->url.origin) == 0;
 
     list_remove(&f->link);
+    list_append(&h->sent, &f->link);
     f->x = fetch_xfer_take(fr);
     f->x->f = f;
     fetch_lines_unref(f->lines);
@@ -206,10 +233,9 @@ static void launch(struct fetch_host *h, struct fetch *f)
         end(f);
         return;
     }
-    f->resolving = needs_resolver(h);
-    fr->resolving += f->resolving;
     f->opened = f->refused4 = f->refused6 = false;
     f->sent = 0;
+    f->sent_at = fr->worked;
     f->alive = loop_now(fr->loop);
     if (!f->started)
         f->started = f->alive;
@@ -218,10 +244,30 @@ static void launch(struct fetch_host *h, struct fetch *f)
         f->params.deadline = MIN(f->params.deadline, f->alive + f->params.timeout_us);
         watch(f, f->params.deadline);
     }
+    if (fetch_host_idle(h) == 0)
+        connect_first(h, f);
     h->running++;
     count_one(COUNT_fetch_requests);
     count_one(COUNT_fetch_inflight);
     fetch_shard_add(h->shard, f->x);
+}
+
+/* Another connection is for a host that is slow to answer, not for one that is asked much at once:
+ * from one that answers at once the next answer is nearer than a connection, and each that is kept
+ * makes every end dearer (see fetch_multi.c). While the shard has few they are not counted. */
+static bool may_connect(const struct fetch_host *h)
+{
+    const struct fetch_shard *s = h->shard;
+
+    if (h->running == 0 || s->sockets + s->connecting < FREE_CONNECTIONS)
+        return true;
+    return h->fr->worked - LIST_ITEM(h->sent.next, struct fetch, link)->sent_at >= SLOW_ANSWER_US;
+}
+
+static void wait_on(struct fetch_host *h, struct list *list)
+{
+    list_remove(&h->waiting);
+    list_append(list, &h->waiting);
 }
 
 /* Launch what h may have under way. */
@@ -231,15 +277,32 @@ static void feed(struct fetch_host *h)
 
     h->fetches++; /* a launch that fails must not free it */
     while (!list_empty(&h->queue) && h->running < fr->conf.per_host) {
-        if (needs_resolver(h) && fr->resolving >= RESOLVERS_MAX) {
-            list_remove(&h->waiting);
-            list_append(&fr->starved, &h->waiting);
+        bool idle = fetch_host_idle(h) > 0;
+        if (!idle && !may_connect(h)) {
+            wait_on(h, &fr->held);
+            if (!timer_is_set(&fr->held_timer))
+                timer_set(fr->loop, &fr->held_timer, fr->now + SLOW_ANSWER_US);
+            break;
+        }
+        if (!idle && !h->literal && fr->resolving >= RESOLVERS_MAX) {
+            wait_on(h, &fr->starved);
             break;
         }
         launch(h, LIST_ITEM(h->queue.next, struct fetch, link));
     }
     h->fetches--;
     fetch_host_drop(h);
+}
+
+/* What was held may have been held long enough. */
+static void on_held(struct timer *t, void *arg)
+{
+    struct fetcher *fr = arg;
+
+    (void)t;
+    fetcher_look(fr, loop_now(fr->loop));
+    list_splice(&fr->hungry, &fr->held);
+    loop_defer(fr->loop, &fr->more);
 }
 
 void fetcher_feed(struct fetcher *fr)
@@ -351,7 +414,7 @@ static void on_deadline(struct timer *t, void *arg)
     struct heap_node *n;
     int64_t now = loop_now(fr->loop);
 
-    fr->now = now;
+    fetcher_look(fr, now);
     while ((n = heap_min(&fr->deadlines)) && n->key <= now)
         check_deadline(CONTAINER_OF(n, struct fetch, due), now);
     if (n)
@@ -424,12 +487,6 @@ void fetcher_conf_default(struct fetcher_conf *c)
     };
 }
 
-static void init_libcurl(void)
-{
-    if (curl_global_init(CURL_GLOBAL_DEFAULT))
-        panic("libcurl cannot start");
-}
-
 static const char *system_ca_file(void)
 {
     const char *built_in = curl_version_info(CURLVERSION_NOW)->cainfo;
@@ -439,10 +496,8 @@ static const char *system_ca_file(void)
 
 struct fetcher *fetcher_new(struct loop *l, const struct fetcher_conf *conf, struct egress *egress)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct fetcher *fr = xcalloc(1, sizeof *fr);
 
-    pthread_once(&once, init_libcurl);
     fr->loop = l;
     fr->now = loop_now(l);
     fr->conf = *conf;
@@ -455,11 +510,13 @@ struct fetcher *fetcher_new(struct loop *l, const struct fetcher_conf *conf, str
     list_init(&fr->touched);
     list_init(&fr->hungry);
     list_init(&fr->starved);
+    list_init(&fr->held);
     list_init(&fr->pool);
     list_init(&fr->spare);
     list_init(&fr->done);
     timer_init(&fr->deadline_timer, on_deadline, fr);
     timer_init(&fr->reap_timer, on_reap, fr);
+    timer_init(&fr->held_timer, on_held, fr);
     deferred_init(&fr->more, on_more, fr);
     fetcher_open_poll(fr);
     loop_set_step(l, LOOP_STEP_FETCH, on_step, fr);
@@ -478,6 +535,7 @@ void fetcher_free(struct fetcher *fr)
     deferred_cancel(&fr->more);
     timer_clear(fr->loop, &fr->deadline_timer);
     timer_clear(fr->loop, &fr->reap_timer);
+    timer_clear(fr->loop, &fr->held_timer);
     for (unsigned i = 0; i < fr->shard_count; i++)
         fetch_shard_close(fr->shards[i]); /* drops hosts, which count in their shard */
     fetcher_forget_socks(fr);

@@ -15,26 +15,13 @@
 
 #include "base/map.h"
 #include "io/fetch.h"
+#include "io/fetch_host.h"
 #include "io/fetch_target.h"
 
 #define FETCH_HEAD_MAX ((size_t)64 << 10) /* header fields of an answer */
 
-struct fetch_shard;
 struct fetch_sock;
 struct tls_trust;
-
-/* One origin. */
-struct fetch_host {
-    struct fetcher *fr;
-    struct fetch_shard *shard;
-    struct list queue;   /* fetches that wait, in order */
-    struct list waiting; /* on the fetcher's list hungry or starved */
-    unsigned fetches;    /* queued and running */
-    unsigned running;
-    unsigned sockets;
-    bool literal;
-    char origin[];
-};
 
 /* A pooled easy handle with its buffers. */
 struct fetch_xfer {
@@ -63,7 +50,7 @@ struct fetch {
     fetch_done_f *done;
     void *arg;
     enum fetch_state state;
-    struct list link; /* host's queue, fetcher's done list or spare ones */
+    struct list link; /* host's queue or sent, fetcher's done list or spare ones */
     struct heap_node due;
     struct fetch_host *host;
     struct fetch_xfer *x;
@@ -73,7 +60,9 @@ struct fetch {
     uint64_t *seen; /* hashes of URLs redirected from; redirects of them */
     unsigned redirects;
     int64_t started, alive; /* left the queue; last byte either way */
+    int64_t sent_at;        /* the fetcher's worked */
     curl_off_t sent;
+    bool connecting;
     bool resolving;
     bool opened;             /* an address was found that egress allows */
     bool refused4, refused6; /* info tells of an address of IPv4, of IPv6 that egress refuses */
@@ -85,6 +74,8 @@ struct fetch {
 struct fetcher {
     struct loop *loop;
     int64_t now; /* when sockets were looked at last; the loop's is older while they are */
+    int64_t
+        worked; /* goes as now does, but stands still while this loop is kept from looking, µs */
     struct fetcher_conf conf;
     char *ca_file, *user_agent;
     struct tls_trust *trust; /* made with the first TLS connection */
@@ -101,6 +92,7 @@ struct fetcher {
     struct map hosts;
     struct list hungry;  /* hosts that may have something to launch */
     struct list starved; /* hosts that wait for a resolver */
+    struct list held;    /* hosts that may have no further connection yet */
     unsigned resolving;
     struct list pool; /* transfers */
     unsigned pool_count;
@@ -108,7 +100,7 @@ struct fetcher {
     unsigned spare_count;
     struct fetch_lines *plain; /* for origins other than the target's */
     struct heap deadlines;
-    struct timer deadline_timer, reap_timer;
+    struct timer deadline_timer, reap_timer, held_timer;
     struct list done;
     struct deferred more;
     unsigned live; /* fetches not yet ended */
@@ -120,8 +112,10 @@ struct fetcher {
 void fetch_finish(struct fetch_xfer *x, CURLcode code);
 /* Launch what waits and may start now. */
 void fetcher_feed(struct fetcher *fr);
-void fetch_resolved(struct fetch *f);
-void fetch_host_drop(struct fetch_host *h);
+/* It is now. */
+void fetcher_look(struct fetcher *fr, int64_t now);
+/* f has a socket, or will not have one. */
+void fetch_connected(struct fetch *f);
 
 /* ---- fetch_xfer.c ---- */
 struct fetch_xfer *fetch_xfer_take(struct fetcher *fr);

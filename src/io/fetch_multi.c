@@ -174,7 +174,7 @@ static void on_readable(uv_poll_t *h, int status, int what)
     (void)status;
     (void)what;
     int n = epoll_wait(fr->epfd, ev, EVENTS_MAX, 0);
-    fr->now = clock_now();
+    fetcher_look(fr, clock_now());
     for (int i = 0; i < n; i++)
         sock_event(fr, ev[i].data.fd, ev[i].events);
     fetcher_settle(fr);

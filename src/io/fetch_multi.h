@@ -14,7 +14,7 @@ struct fetch_shard {
     struct timer timer; /* set no later than due */
     int64_t due;
     bool run_now; /* timeout 0 was asked for */
-    unsigned hosts, running, sockets;
+    unsigned hosts, running, sockets, connecting;
     int64_t used; /* last end of a transfer */
 };
 

@@ -4,6 +4,7 @@
  * transfers; they only keep bytes and take notes.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -136,7 +137,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     struct errinfo refusal = ERRINFO_INIT;
 
     (void)purpose;
-    fetch_resolved(f);
+    fetch_connected(f);
     if (egress_check(f->fr->egress, &a->addr, &refusal)) {
         if (!f->opened)
             tell_refused(f, a->family, &refusal);
@@ -217,10 +218,28 @@ static void set_constants(struct fetch_xfer *x, struct fetcher *fr)
     SET(h, CURLOPT_SSL_CTX_DATA, x);
 }
 
+/* What libcurl can do beside HTTP brings GnuTLS, which nobody here needs and which would start with
+ * the process: 1 MiB. It asks this function whether it may; the name is GnuTLS's, see its manual. */
+int _gnutls_global_init_skip(void);
+int _gnutls_global_init_skip(void)
+{
+    return 1;
+}
+
+static void init_libcurl(void)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT))
+        panic("libcurl cannot start");
+}
+
+/* libcurl starts with the first transfer: it starts OpenSSL, of which a process that asks nobody then
+ * does not have 2 MiB in memory. */
 static struct fetch_xfer *xfer_new(struct fetcher *fr)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct fetch_xfer *x = xcalloc(1, sizeof *x);
 
+    pthread_once(&once, init_libcurl);
     x->head.max = FETCH_HEAD_MAX;
     x->lines.max = FETCH_LINES_MAX;
     x->dns_s = -1;
@@ -327,7 +346,7 @@ static void set_connection(struct fetch_xfer *x, const struct fetch *f)
 {
     const struct fetcher *fr = f->fr;
     /* A connection that is kept needs no connect timeout, and each costs libcurl a timer. */
-    bool kept = f->host->sockets > f->host->running;
+    bool kept = fetch_host_idle(f->host) > 0;
     bool full = fr->sockets + !kept > fr->conf.max_connections;
 
     /* libcurl walks its whole cache of names after every transfer. */

@@ -1,7 +1,10 @@
 #include "io/loop.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/count.h"
@@ -30,7 +33,8 @@ struct loop {
     uv_prepare_t prepare;
     uv_idle_t idle;   /* active while there is more to do at once */
     uv_timer_t timer; /* wakes the poll for the earliest timer; its callback does nothing */
-    uv_async_t async; /* wakes the poll for mail */
+    uv_poll_t bell;   /* wakes the poll for mail: watches bell_fd */
+    int bell_fd;
     int64_t armed_at; /* what `timer` is set to, or TIME_NEVER */
     bool more;        /* something is left to do at once */
     struct heap timers;
@@ -45,6 +49,27 @@ struct loop {
 
 static _Thread_local struct loop *current;
 
+/* ---- the bell ---- */
+
+/* From any thread. An event descriptor of our own: the loop that uv_async_send() wakes spins until
+ * the sender is back from its system call. */
+static void ring(const struct loop *l)
+{
+    if (eventfd_write(l->bell_fd, 1) != 0)
+        CHECK(errno == EAGAIN); /* it cannot count further: it is ringing */
+}
+
+/* The turn that follows takes the mail. */
+static void on_bell(uv_poll_t *h, int status, int events)
+{
+    const struct loop *l = h->data;
+    eventfd_t strokes;
+
+    (void)status;
+    (void)events;
+    (void)eventfd_read(l->bell_fd, &strokes);
+}
+
 /* ---- mailbox ---- */
 
 void loop_post(struct loop *to, struct mail *m, mail_f *fn)
@@ -57,9 +82,12 @@ void loop_post(struct loop *to, struct mail *m, mail_f *fn)
     } while (!atomic_compare_exchange_weak_explicit(&to->mail, &head, m, memory_order_release,
                                                     memory_order_relaxed));
     count_one(COUNT_mailbox_posts);
-    /* Only the first of a batch has to wake the loop; it takes the whole chain. */
-    if (!head)
-        uv_async_send(&to->async);
+    /* Only the first of a batch has to wake the loop; it takes the whole chain. Own mail does not: the
+     * poll will not wait. */
+    if (to == current)
+        to->more = true;
+    else if (!head)
+        ring(to);
 }
 
 static struct mail *mail_take(struct loop *l)
@@ -288,11 +316,6 @@ static void on_check(uv_check_t *h)
         uv_stop(&l->uv);
 }
 
-static void on_async(uv_async_t *h)
-{
-    (void)h; /* the turn that follows takes the mail */
-}
-
 /* ---- life ---- */
 
 static void must(int rc, const char *what)
@@ -314,10 +337,12 @@ struct loop *loop_new(unsigned index)
     must(uv_prepare_init(&l->uv, &l->prepare), "event loop");
     must(uv_idle_init(&l->uv, &l->idle), "event loop");
     must(uv_timer_init(&l->uv, &l->timer), "event loop");
-    must(uv_async_init(&l->uv, &l->async, on_async), "event loop");
-    l->check.data = l->prepare.data = l->timer.data = l;
+    l->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    must(l->bell_fd < 0 ? -errno : uv_poll_init(&l->uv, &l->bell, l->bell_fd), "event loop");
+    l->check.data = l->prepare.data = l->timer.data = l->bell.data = l;
     must(uv_check_start(&l->check, on_check), "event loop");
     must(uv_prepare_start(&l->prepare, on_prepare), "event loop");
+    must(uv_poll_start(&l->bell, UV_READABLE, on_bell), "event loop");
     return l;
 }
 
@@ -332,7 +357,7 @@ void loop_run(struct loop *l)
 void loop_stop(struct loop *l)
 {
     atomic_store_explicit(&l->stopping, true, memory_order_release);
-    uv_async_send(&l->async);
+    ring(l);
 }
 
 static void close_handle(uv_handle_t *h, void *arg)
@@ -351,6 +376,7 @@ void loop_free(struct loop *l)
     uv_run(&l->uv, UV_RUN_DEFAULT);
     empty_graves(l);
     must(uv_loop_close(&l->uv), "closing the event loop");
+    close(l->bell_fd);
     heap_done(&l->timers);
     free(l->graves);
     free(l);

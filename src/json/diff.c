@@ -16,13 +16,25 @@
 /* {"op":"replace","path":"","value":} */
 #define REPLACE_BYTES 35
 
+/* Texts are copied in steps of so many bytes, beyond their end: where they come from and go to has room
+ * for that. */
+#define STEP JVF_PAD
+
 /* ---- the path ---- */
 
 static char *path_room(struct walk *w, size_t n)
 {
-    if (UNLIKELY(buf_reserve(&w->path, n) != E_OK))
+    n += STEP;
+    if (UNLIKELY(w->path.cap - w->path.len < n) && buf_reserve(&w->path, n) != E_OK)
         panic("a path of over %zu bytes", w->path.len);
     return w->path.p + w->path.len;
+}
+
+static inline char *copy(char *to, const char *from, size_t n)
+{
+    for (size_t i = 0; i < n; i += STEP)
+        memcpy(to + i, from + i, STEP);
+    return to + n;
 }
 
 static size_t put_decimal(char *p, size_t v)
@@ -48,6 +60,20 @@ size_t walk_down(struct walk *w, size_t index)
     return was;
 }
 
+size_t walk_down_end(struct walk *w, size_t count)
+{
+    size_t was = w->path.len;
+    char *p;
+
+    if (count < 10)
+        return walk_down(w, count);
+    p = path_room(w, 2);
+    p[0] = '/';
+    p[1] = '-';
+    w->path.len += 2;
+    return was;
+}
+
 static void push_escaped(struct walk *w, struct str name)
 {
     while (name.n) {
@@ -64,16 +90,25 @@ static void push_escaped(struct walk *w, struct str name)
     }
 }
 
+static inline bool has_byte(uint64_t word, char c)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t zero_where = word ^ ones * (unsigned char)c;
+
+    return ((zero_where - ones) & ~zero_where & ones << 7) != 0;
+}
+
 static bool needs_escape(const jval *name)
 {
-    struct str s = jvf_text(name);
+    const char *p = name->uni.str;
+    size_t n = jvf_len(name);
 
     if (!jvf_is_plain(name))
         return true;
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == '~' || s.p[i] == '/')
+    for (; n >= 8; n -= 8, p += 8)
+        if (has_byte(jvf_load8(p), '~') || has_byte(jvf_load8(p), '/'))
             return true;
-    return false;
+    return has_byte(jvf_head(p, n), '~') || has_byte(jvf_head(p, n), '/');
 }
 
 static size_t walk_down_name(struct walk *w, const jval *name)
@@ -87,7 +122,7 @@ static size_t walk_down_name(struct walk *w, const jval *name)
         push_escaped(w, jvf_text(name));
         return was;
     }
-    memcpy(p + 1, name->uni.str, n);
+    copy(p + 1, name->uni.str, n);
     w->path.len += n;
     return was;
 }
@@ -100,63 +135,81 @@ static void tick(struct walk *w)
         w->hurry = true;
 }
 
-static inline char *copy(char *to, const char *from, size_t n)
+/* The text in front of a path, with a comma; what follows its end is copied with it. */
+#define HEAD_BYTES 32
+struct head {
+    char text[1 + HEAD_BYTES];
+    size_t n;
+};
+#define HEAD(op)                                                                                   \
+    {                                                                                              \
+        ",{\"op\":\"" op "\",\"path\":\"", sizeof(",{\"op\":\"" op "\",\"path\":\"") - 1           \
+    }
+
+static const struct head head_add = HEAD("add"), head_remove = HEAD("remove"),
+                         head_replace = HEAD("replace");
+
+/* A number, or a string that stands between quotes as it is. p has room. */
+static inline char *put_text(char *p, const jval *v)
 {
-    memcpy(to, from, n);
-    return to + n;
+    bool quoted = jvf_kind(v) == JVF_STRING;
+
+    *p = '"';
+    p = copy(p + quoted, v->uni.str, jvf_len(v));
+    *p = '"';
+    return p + quoted;
 }
-#define COPY(to, literal) copy(to, literal, sizeof(literal) - 1)
 
 /* Only the text; false when the buffer is full. */
-static bool write_operation(struct walk *w, struct str head, const jval *value)
+static inline bool write_operation(struct walk *w, const struct head *head, const jval *value)
 {
     struct buf *out = w->out;
+    bool first = out->len == w->start + 1;
+    bool text = value && (jvf_kind(value) == JVF_NUMBER || jvf_is_plain(value));
+    size_t need = HEAD_BYTES + w->path.len + (text ? jvf_len(value) : 0) + 4 * STEP;
 
-    if (buf_reserve(out, head.n + w->path.len + 16) != E_OK)
+    if (UNLIKELY(out->cap - out->len < need) && buf_reserve(out, need) != E_OK)
         return false;
 
     char *p = out->p + out->len;
 
-    if (out->len > w->start + 1)
-        *p++ = ',';
-    p = copy(p, head.p, head.n);
-    p = copy(p, w->path.p, w->path.len);
-    p = value ? COPY(p, "\",\"value\":") : COPY(p, "\"");
-    out->len = (size_t)(p - out->p);
-    return (!value || jvf_write(value, out)) && buf_try_append(out, "}", 1) == E_OK;
+    memcpy(p, head->text + first, HEAD_BYTES);
+    p = copy(p + head->n - first, w->path.p, w->path.len);
+    if (text) {
+        memcpy(p, "\",\"value\":", 10);
+        p = put_text(p + 10, value);
+        *p++ = '}';
+        out->len = (size_t)(p - out->p);
+        return true;
+    }
+    memcpy(p, value ? "\",\"value\":" : "\"}\0\0\0\0\0\0\0\0", 10);
+    out->len = (size_t)(p - out->p) + (value ? 10 : 2);
+    return !value || (jvf_write(value, out) && buf_try_append(out, "}", 1) == E_OK);
 }
 
-static void count_operation(struct walk *w, bool written)
+static inline void count_operation(struct walk *w, bool written)
 {
-    const struct jdiff_options *opt = w->opt;
-
     w->res.ops++;
-    w->full = !written || (opt->max_ops && w->res.ops > opt->max_ops) ||
-              (opt->max_bytes && w->out->len + 1 - w->start > opt->max_bytes);
+    w->full = !written || w->res.ops > w->max_ops || w->out->len > w->max_len;
     tick(w);
 }
 
-static void operation(struct walk *w, struct str head, const jval *value)
-{
-    if (!w->full)
-        count_operation(w, write_operation(w, head, value));
-}
-
-#define HEAD_REPLACE STR("{\"op\":\"replace\",\"path\":\"")
-
 void walk_replace(struct walk *w, const jval *value)
 {
-    operation(w, HEAD_REPLACE, value);
+    if (!w->full)
+        count_operation(w, write_operation(w, &head_replace, value));
 }
 
 void walk_add(struct walk *w, const jval *value)
 {
-    operation(w, STR("{\"op\":\"add\",\"path\":\""), value);
+    if (!w->full)
+        count_operation(w, write_operation(w, &head_add, value));
 }
 
 void walk_remove(struct walk *w)
 {
-    operation(w, STR("{\"op\":\"remove\",\"path\":\""), NULL);
+    if (!w->full)
+        count_operation(w, write_operation(w, &head_remove, NULL));
 }
 
 void walk_move(struct walk *w, size_t from, size_t to)
@@ -165,7 +218,7 @@ void walk_move(struct walk *w, size_t from, size_t to)
 
     if (w->full)
         return;
-    if (buf_reserve(out, 2 * w->path.len + 96) != E_OK) {
+    if (buf_reserve(out, 2 * w->path.len + 96 + STEP) != E_OK) {
         count_operation(w, false);
         return;
     }
@@ -173,59 +226,84 @@ void walk_move(struct walk *w, size_t from, size_t to)
 
     if (out->len > w->start + 1)
         *p++ = ',';
-    p = COPY(p, "{\"op\":\"move\",\"from\":\"");
+    p = mempcpy(p, "{\"op\":\"move\",\"from\":\"", 21);
     p = copy(p, w->path.p, w->path.len);
     *p++ = '/';
     p += put_decimal(p, from);
-    p = COPY(p, "\",\"path\":\"");
+    p = mempcpy(p, "\",\"path\":\"", 10);
     p = copy(p, w->path.p, w->path.len);
     *p++ = '/';
     p += put_decimal(p, to);
-    p = COPY(p, "\"}");
+    p = mempcpy(p, "\"}", 2);
     out->len = (size_t)(p - out->p);
     count_operation(w, true);
 }
 
 /* ---- replacing a whole pair where that is smaller, or the only way within the limits ---- */
 
-/* Bytes that each slot takes at least, with the comma or colon behind it, summed up. Escapes are not
- * counted, and containers as if empty ones needed no comma. */
-static void make_sizes(struct walk *w)
+/* Bytes that a slot takes at least, with the comma or colon behind it. Escapes are not counted, and
+ * containers as if empty ones needed no comma. */
+static inline size_t least_bytes(const jval *v)
 {
     static const unsigned char fixed[8] = {
         [YYJSON_TYPE_RAW] = 1,  [YYJSON_TYPE_STR] = 3, [YYJSON_TYPE_NULL] = 5,
         [YYJSON_TYPE_BOOL] = 5, [YYJSON_TYPE_ARR] = 2, [YYJSON_TYPE_OBJ] = 2,
     };
+
+    return fixed[jvf_kind(v)] + (jvf_has_text(v) ? jvf_len(v) : 0);
+}
+
+/* What each slot takes at least, summed up. */
+static void make_sizes(struct walk *w)
+{
     size_t n = jvf_span(w->after), sum = 0;
 
     w->after_sizes = jpool_get((n + 1) * sizeof *w->after_sizes);
     for (size_t i = 0; i < n; i++) {
-        const jval *v = w->after + i;
-
         w->after_sizes[i] = sum;
-        sum += fixed[jvf_kind(v)] + (jvf_has_text(v) ? jvf_len(v) : 0);
+        sum += least_bytes(w->after + i);
     }
     w->after_sizes[n] = sum;
+}
+
+/* Does b take less than so many bytes, as far as can be told without writing it? Adding up ends where
+ * it is too much; when that was done for as many slots as there are, the sums are made once for all. */
+static bool takes_below(struct walk *w, const jval *b, size_t bytes)
+{
+    size_t span = jvf_span(b), sum = 0, i = 0;
+
+    if (!w->after_sizes && w->summed > jvf_span(w->after))
+        make_sizes(w);
+    if (w->after_sizes) {
+        const size_t *sizes = w->after_sizes + (b - w->after);
+
+        return sizes[span] - sizes[0] < bytes;
+    }
+    while (i < span && sum < bytes)
+        sum += least_bytes(b + i++);
+    w->summed += i;
+    return sum < bytes;
 }
 
 /* Could replacing the pair by b take less than `bytes`? */
 static bool replace_may_be_below(struct walk *w, const jval *b, size_t bytes)
 {
-    size_t fixed = REPLACE_BYTES + w->path.len, span = jvf_span(b);
-    const size_t *sizes;
+    size_t fixed = REPLACE_BYTES + w->path.len;
 
-    if (bytes <= fixed + 2 * span) /* every slot takes two at least */
+    if (bytes <= fixed + 2 * jvf_span(b)) /* every slot takes two at least */
         return false;
-    if (!w->after_sizes)
-        make_sizes(w);
-    sizes = w->after_sizes + (b - w->after);
-    return fixed + sizes[span] - sizes[0] - 1 < bytes;
+    return takes_below(w, b, bytes - fixed + 1);
 }
 
 /* What the patch was when the walk came to a pair. */
 struct mark {
     size_t len, ops, coarse;
 };
+
+static struct mark mark_of(const struct walk *w)
+{
+    return (struct mark){w->out->len, w->res.ops, w->res.coarse};
+}
 
 static void go_back(struct walk *w, const struct mark *m)
 {
@@ -235,33 +313,43 @@ static void go_back(struct walk *w, const struct mark *m)
     w->full = false;
 }
 
+/* Bytes that are not needed of what was written behind the operations of the pair: the comma, where
+ * it becomes the first. */
+static size_t needless(const struct walk *w, const struct mark *m)
+{
+    return m->len == w->start + 1;
+}
+
+/* What was written behind the operations of the pair, which end at `end`, takes their place. */
+static void put_in_place(struct walk *w, const struct mark *m, size_t end)
+{
+    struct buf *out = w->out;
+    size_t from = end + needless(w, m), n = out->len - from;
+
+    memmove(out->p + m->len, out->p + from, n);
+    out->len = m->len + n;
+}
+
 /* Writes the replacement behind the operations of the pair and keeps the shorter of the two. */
 static void keep_shorter(struct walk *w, const jval *b, const struct mark *m)
 {
     struct buf *out = w->out;
-    size_t end = out->len, fine = end - m->len;
-    size_t skip = m->len == w->start + 1; /* the comma, where it would be the first operation */
+    size_t end = out->len;
 
-    if (!write_operation(w, HEAD_REPLACE, b) || out->len - end - skip >= fine) {
+    if (!write_operation(w, &head_replace, b) || out->len - end - needless(w, m) >= end - m->len) {
         out->len = end;
         return;
     }
-    size_t coarse = out->len - end - skip;
-
-    memmove(out->p + m->len, out->p + end + skip, coarse);
-    go_back(w, m);
-    out->len = m->len + coarse;
-    w->res.ops++;
-    w->res.coarse++;
+    put_in_place(w, m, end);
+    w->res.ops = m->ops + 1;
+    w->res.coarse = m->coarse + 1;
 }
 
 /* A limit was hit within the pair: one operation for all of it may still fit. */
 static void fall_back(struct walk *w, const jval *b, const struct mark *m)
 {
-    size_t max = w->opt->max_bytes, used = m->len - w->start;
-
     go_back(w, m);
-    if (max && (used >= max || !replace_may_be_below(w, b, max - used))) {
+    if (m->len >= w->max_len || !replace_may_be_below(w, b, w->max_len - m->len + 1)) {
         w->full = true;
         return;
     }
@@ -283,23 +371,36 @@ static void settle(struct walk *w, const jval *b, const struct mark *m)
         keep_shorter(w, b, m);
 }
 
-/* ---- pairs ---- */
-
-static bool same_scalar(const jval *a, const jval *b)
+/* Arrays of which elements were found elsewhere: the same once more, with every element compared with
+ * the one in its place, and the shorter of the two is kept. So no patch is longer than those of who
+ * compares by place only. It ends as soon as it is not shorter, which is soon as a rule. */
+static void try_by_place(struct walk *w, const jval *a, const jval *b, const struct mark *m)
 {
-    if (jvf_kind(a) != jvf_kind(b))
-        return false;
-    if (!jvf_has_text(a))
-        return a->tag == b->tag;
-    return jvf_same_text(a, b) ||
-           (jvf_kind(a) == JVF_NUMBER && json_number_equal(jvf_text(a), jvf_text(b)));
+    struct mark aligned = mark_of(w);
+    size_t max_len = w->max_len;
+
+    if (w->full || w->hurry || aligned.len == m->len)
+        return;
+    w->max_len = 2 * aligned.len - m->len + needless(w, m) - 1;
+    w->res.ops = m->ops;
+    w->res.coarse = m->coarse;
+    w->by_place = true;
+    walk_arrays(w, a, b, false);
+    w->by_place = false;
+    w->max_len = max_len;
+    if (w->full || w->hurry)
+        go_back(w, &aligned);
+    else
+        put_in_place(w, m, aligned.len);
 }
+
+/* ---- pairs ---- */
 
 /* Most members are the same. Larger containers are found out by walking them. */
 static inline bool same_at_once(const jval *a, const jval *b)
 {
     if (!jvf_is_container(b))
-        return same_scalar(a, b);
+        return walk_same_scalar(a, b);
     return jvf_span(b) <= 16 && jvf_same_slots(a, b);
 }
 
@@ -336,40 +437,52 @@ static void walk_objects(struct walk *w, const jval *a, const jval *b, bool hash
 
         size_t was = walk_down_name(w, name);
 
-        if (was_there)
+        if (!was_there)
+            walk_add(w, name + 1);
+        else if (jvf_is_container(name + 1))
             walk_pair(w, was_there, name + 1, hashed);
         else
-            walk_add(w, name + 1);
+            walk_replace(w, name + 1);
         walk_up(w, was);
     }
     if (matched < jvf_len(a))
         remove_members(w, a, b);
 }
 
+/* Time is up: what differs is replaced. */
+static void walk_hurried(struct walk *w, const jval *a, const jval *b)
+{
+    if (jv_equal(a, b))
+        return;
+    walk_replace(w, b);
+    w->res.coarse++;
+}
+
 void walk_pair(struct walk *w, const jval *a, const jval *b, bool hashed)
 {
-    struct mark m = {w->out->len, w->res.ops, w->res.coarse};
+    struct mark m = mark_of(w);
+    bool aligned = false;
 
     if (w->full)
         return;
     if (!jvf_is_container(b) || jvf_kind(a) != jvf_kind(b)) {
-        if (!same_scalar(a, b))
+        if (!walk_same_scalar(a, b))
             walk_replace(w, b);
         return;
     }
     tick(w);
     if (w->hurry) {
-        if (!jv_equal(a, b)) {
-            walk_replace(w, b);
-            w->res.coarse++;
-        }
+        walk_hurried(w, a, b);
         return;
     }
     if (jvf_is_object(b))
         walk_objects(w, a, b, hashed);
     else
-        walk_arrays(w, a, b, hashed);
-    settle(w, b, &m);
+        aligned = walk_arrays(w, a, b, hashed);
+    if (!w->by_place)
+        settle(w, b, &m);
+    if (aligned)
+        try_by_place(w, a, b, &m);
 }
 
 void jdiff(const jval *before, const jval *after, const struct jdiff_options *opt, struct buf *b,
@@ -379,6 +492,8 @@ void jdiff(const jval *before, const jval *after, const struct jdiff_options *op
 
     path_room(&w, 256); /* from here on there is a pointer to copy from */
     w.deadline = opt->max_us ? clock_now() + opt->max_us : TIME_NEVER;
+    w.max_ops = opt->max_ops ? opt->max_ops : SIZE_MAX;
+    w.max_len = opt->max_bytes ? w.start + opt->max_bytes - 1 : SIZE_MAX / 4;
     w.full = buf_try_append(b, "[", 1) != E_OK;
     walk_pair(&w, before, after, false);
     w.res.over = w.full || buf_try_append(b, "]", 1) != E_OK;

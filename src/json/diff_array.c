@@ -6,6 +6,9 @@
  * two that stay went and others came, they change in place, pair by pair; what is left is removed
  * from the end, then inserted in ascending order. So every index is right at the time it is used,
  * and changes within elements can come last, at their final index.
+ *
+ * Most lists only changed within their elements. Where all keys are in their places none of this is
+ * done, and nothing is allocated.
  */
 #include "json/diff_walk.h"
 #include "json/pointer.h"
@@ -24,6 +27,7 @@ struct match {
     const jval **ka, **kb; /* their keys */
     uint32_t n, m;
     uint32_t base;       /* index of the first */
+    bool to_end;         /* nothing of `after` is behind them */
     uint32_t *to;        /* of each a: its place in b, plus 1; 0: goes */
     uint32_t *from;      /* of each b: its place in a, plus 1; 0: new */
     uint32_t *work;      /* n + m + 2 to work with */
@@ -66,22 +70,8 @@ static void fill_elements(const jval **list, const jval *at, size_t n)
 
 static inline bool same_element(const jval *a, const jval *b)
 {
-    if (jvf_has_text(a) && jvf_kind(a) == jvf_kind(b) && jvf_same_text(a, b))
-        return true;
-    return jvf_kind(a) == jvf_kind(b) && jv_equal(a, b);
-}
-
-/* Skips equal elements at the start; *a and *b are the first that differ. */
-static uint32_t skip_same(const jval **a, const jval **b, size_t n)
-{
-    uint32_t i = 0;
-
-    while (i < n && same_element(*a, *b)) {
-        *a = jvf_next(*a);
-        *b = jvf_next(*b);
-        i++;
-    }
-    return i;
+    return jvf_is_container(b) ? jvf_kind(a) == jvf_kind(b) && jv_equal(a, b)
+                               : walk_same_scalar(a, b);
 }
 
 static void drop_same_end(struct match *x)
@@ -89,6 +79,7 @@ static void drop_same_end(struct match *x)
     while (x->n && x->m && same_element(x->a[x->n - 1], x->b[x->m - 1])) {
         x->n--;
         x->m--;
+        x->to_end = false;
     }
 }
 
@@ -184,16 +175,16 @@ static bool match_by(struct match *x, struct str key)
     return false;
 }
 
+static const struct str key_guesses[] = {
+    {"id", 2}, {"_id", 3}, {"uuid", 4}, {"key", 3}, {"name", 4},
+};
+
 static bool match_by_key(struct match *x)
 {
-    static const struct str guesses[] = {
-        {"id", 2}, {"_id", 3}, {"uuid", 4}, {"key", 3}, {"name", 4},
-    };
-
     if (x->w->opt->array_key.p && match_by(x, x->w->opt->array_key))
         return true;
-    for (size_t i = 0; i < ARRAY_LEN(guesses); i++)
-        if (match_by(x, guesses[i]))
+    for (size_t i = 0; i < ARRAY_LEN(key_guesses); i++)
+        if (match_by(x, key_guesses[i]))
             return true;
     return false;
 }
@@ -378,16 +369,37 @@ static void pair_rest(struct match *x)
 
 /* ---- operations ---- */
 
+/* So many elements from here. */
+static void remove_run(struct walk *w, size_t index, size_t count)
+{
+    size_t was = walk_down(w, index);
+
+    for (; count && !w->full; count--)
+        walk_remove(w);
+    walk_up(w, was);
+}
+
+static void append_rest(struct walk *w, const jval *rest, size_t index, size_t count)
+{
+    for (; count && !w->full; count--, index++, rest = jvf_next(rest)) {
+        size_t was = walk_down_end(w, index);
+
+        walk_add(w, rest);
+        walk_up(w, was);
+    }
+}
+
+/* Elements that are neighbours go one after the other at the index of the first. */
 static void write_removals(struct match *x)
 {
-    for (uint32_t i = x->n; i-- > 0 && !x->w->full;) {
-        if (x->to[i])
-            continue;
+    for (uint32_t end = x->n; end > 0 && !x->w->full;) {
+        uint32_t first = end;
 
-        size_t was = walk_down(x->w, x->base + i);
-
-        walk_remove(x->w);
-        walk_up(x->w, was);
+        while (first > 0 && !x->to[first - 1])
+            first--;
+        if (first < end)
+            remove_run(x->w, x->base + first, end - first);
+        end = first < end ? first : end - 1;
     }
 }
 
@@ -401,9 +413,15 @@ static void write_insert(struct match *x, uint32_t j, size_t index)
 
 static void write_inserts(struct match *x)
 {
-    for (uint32_t j = 0; j < x->m && !x->w->full; j++)
+    uint32_t end = x->m;
+
+    while (x->to_end && end > 0 && x->fate[end - 1] == NEW)
+        end--;
+    for (uint32_t j = 0; j < end && !x->w->full; j++)
         if (x->fate[j] == NEW)
             write_insert(x, j, j);
+    if (end < x->m)
+        append_rest(x->w, x->b[end], x->base + end, x->m - end);
 }
 
 /* With moves, the array in between is a row of spots, each empty or not; the index of a spot is
@@ -520,34 +538,136 @@ static void write_all(struct match *x)
     write_changes(x);
 }
 
-void walk_arrays(struct walk *w, const jval *a, const jval *b, bool hashed)
+/* Was every element compared with the one in its place? */
+static bool is_by_place(const struct match *x)
 {
-    const jval *first_a = jvf_first(a), *first_b = jvf_first(b);
-    uint32_t base = skip_same(&first_a, &first_b, MIN(jvf_len(a), jvf_len(b)));
-    AUTO(match_done) struct match x = {.w = w, .base = base, .hashed = hashed};
+    uint32_t both = MIN(x->n, x->m);
 
-    x.n = (uint32_t)jvf_len(a) - base;
-    x.m = (uint32_t)jvf_len(b) - base;
-    if (!x.n && !x.m)
-        return;
-    if (x.n == 1 && x.m == 1 && !jvf_is_object(first_b)) {
-        size_t was = walk_down(w, base);
+    if (x->n != x->m && !x->to_end)
+        return false;
+    for (uint32_t j = 0; j < both; j++)
+        if (x->from[j] != j + 1 || x->fate[j] == OTHER)
+            return false;
+    return true;
+}
 
-        walk_pair(w, first_a, first_b, hashed);
-        walk_up(w, was);
-        return;
+/* Returns whether patches by place are different ones. */
+static bool match_and_write(struct match *x)
+{
+    if (x->n && x->m) {
+        x->keyed = match_by_key(x);
+        if (!x->keyed)
+            match_by_content(x);
+        find_staying(x, x->keyed ? CHANGED : SAME);
+        release_unordered(x);
+        pair_rest(x);
     }
+    write_all(x);
+    return !is_by_place(x);
+}
+
+/* ---- element by element ---- */
+
+/* Parts of two arrays: elements from an index on. */
+struct parts {
+    const jval *a, *b;
+    size_t n, m, index;
+    bool hashed;
+};
+
+static void drop_same_start(struct parts *p)
+{
+    while (p->n && p->m && same_element(p->a, p->b)) {
+        p->a = jvf_next(p->a);
+        p->b = jvf_next(p->b);
+        p->n--;
+        p->m--;
+        p->index++;
+    }
+}
+
+static void walk_by_place(struct walk *w, struct parts p)
+{
+    for (; p.n && p.m && !w->full; p.n--, p.m--, p.index++) {
+        bool inner = jvf_is_container(p.b);
+
+        if (!(inner ? jvf_same_slots(p.a, p.b) : walk_same_scalar(p.a, p.b))) {
+            size_t was = walk_down(w, p.index);
+
+            if (inner)
+                walk_pair(w, p.a, p.b, p.hashed);
+            else
+                walk_replace(w, p.b);
+            walk_up(w, was);
+        }
+        p.a = jvf_next(p.a);
+        p.b = jvf_next(p.b);
+    }
+    if (p.n)
+        remove_run(w, p.index, p.n);
+    append_rest(w, p.b, p.index, p.m);
+}
+
+/* Of elements that are single slots: what is left but for equal ones at the end is one on each side. */
+static bool is_one_scalar(const struct parts *p, const jval *a, const jval *b)
+{
+    size_t left = p->n;
+
+    if (p->n != p->m || jvf_span(a) != jvf_len(a) + 1 || jvf_span(b) != jvf_len(b) + 1)
+        return false;
+    while (left > 1 && same_element(p->a + left - 1, p->b + left - 1))
+        left--;
+    return left == 1;
+}
+
+/* Have they the same keys in the same order? */
+static bool has_keys_in_place(struct parts p, struct str key)
+{
+    for (; p.n; p.n--, p.a = jvf_next(p.a), p.b = jvf_next(p.b)) {
+        if (!jvf_is_object(p.a) || !jvf_is_object(p.b))
+            return false;
+
+        const jval *ka = key_of(p.a, key), *kb = key_of(p.b, key);
+
+        if (!ka || !kb || !same_element(ka, kb))
+            return false;
+    }
+    return true;
+}
+
+/* The same by the key that match_by_key() would look at first. */
+static bool are_keys_in_place(const struct walk *w, const struct parts *p)
+{
+    struct str given = w->opt->array_key;
+
+    if (p->n != p->m || !jvf_is_object(p->a) || !jvf_is_object(p->b))
+        return false;
+    if (given.p && key_of(p->a, given) && key_of(p->b, given))
+        return has_keys_in_place(*p, given);
+    for (size_t i = 0; i < ARRAY_LEN(key_guesses); i++)
+        if (key_of(p->a, key_guesses[i]) && key_of(p->b, key_guesses[i]))
+            return has_keys_in_place(*p, key_guesses[i]);
+    return false;
+}
+
+bool walk_arrays(struct walk *w, const jval *a, const jval *b, bool hashed)
+{
+    struct parts p = {jvf_first(a), jvf_first(b), jvf_len(a), jvf_len(b), 0, hashed};
+    AUTO(match_done) struct match x = {.w = w, .hashed = hashed, .to_end = true};
+
+    if (!w->by_place)
+        drop_same_start(&p);
+    if (w->by_place || !p.n || !p.m || (p.n == 1 && p.m == 1) || is_one_scalar(&p, a, b) ||
+        are_keys_in_place(w, &p)) {
+        walk_by_place(w, p);
+        return false;
+    }
+    x.n = (uint32_t)p.n;
+    x.m = (uint32_t)p.m;
+    x.base = (uint32_t)p.index;
     match_alloc(&x);
-    fill_elements(x.a, first_a, x.n);
-    fill_elements(x.b, first_b, x.m);
+    fill_elements(x.a, p.a, x.n);
+    fill_elements(x.b, p.b, x.m);
     drop_same_end(&x);
-    if (x.n && x.m) {
-        x.keyed = match_by_key(&x);
-        if (!x.keyed)
-            match_by_content(&x);
-        find_staying(&x, x.keyed ? CHANGED : SAME);
-        release_unordered(&x);
-        pair_rest(&x);
-    }
-    write_all(&x);
+    return match_and_write(&x);
 }

@@ -108,7 +108,7 @@ static bool equal(const jval *a, const jval *b)
         return false;
     switch (jvf_kind(a)) {
     case YYJSON_TYPE_RAW:
-        return jvf_same_text(a, b) || json_number_equal(jvf_text(a), jvf_text(b));
+        return jvf_same_text(a, b) || jvf_number_equal(a, b);
     case YYJSON_TYPE_STR:
         return jvf_same_text(a, b);
     case YYJSON_TYPE_ARR:

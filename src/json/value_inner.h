@@ -33,6 +33,8 @@ static inline uint64_t jvf_hash_bytes(const char *p, size_t n, uint64_t seed)
     return jvf_mix(jvf_mix(a ^ UINT64_C(0x9e3779b97f4a7c15), b ^ seed ^ n) ^ b,
                    UINT64_C(0xd1b54a32d192ed03));
 }
+/* Two numbers whose texts differ: are they equal all the same? */
+bool jvf_number_equal(const jval *a, const jval *b);
 /* Equal for numbers of equal value. */
 uint64_t json_number_hash(struct str text, uint64_t seed);
 /* Hash v and keep the hashes of it and of every container in it in slots[], which has one place for

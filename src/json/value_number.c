@@ -179,6 +179,28 @@ static bool same_small(const struct small *a, const struct small *b)
     return a->digits == b->digits && a->exponent == b->exponent && a->negative == b->negative;
 }
 
+/* Is it written in the only way that has no exponent and no digit too many? No such two texts are
+ * equal by value. Says no of a few that are. */
+static bool is_shortest(const jval *v)
+{
+    const uint64_t letters = UINT64_C(0x4040404040404040); /* of all that numbers have, e and E */
+    const char *p = v->uni.str;
+    size_t n = jvf_len(v);
+    uint64_t head, tail;
+
+    if (n > 16)
+        return false;
+    head = n < 8 ? jvf_head(p, n) : jvf_load8(p);
+    tail = n < 8 ? 0 : jvf_load8(p + n - 8);
+    return ((head | tail) & letters) == 0 && (p[n - 1] != '0' || !memchr(p, '.', n)) &&
+           !(n == 2 && p[0] == '-' && p[1] == '0');
+}
+
+bool jvf_number_equal(const jval *a, const jval *b)
+{
+    return !(is_shortest(a) && is_shortest(b)) && json_number_equal(jvf_text(a), jvf_text(b));
+}
+
 bool json_number_equal(struct str a, struct str b)
 {
     struct small s, t;

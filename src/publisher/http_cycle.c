@@ -40,8 +40,11 @@ static void learn(struct http_run *run)
 {
     struct http_state *s = run->state;
 
-    http_known_done(&s->learnt);
-    s->learnt = (struct http_known){
+    if (s->learnt)
+        http_known_done(s->learnt);
+    else
+        s->learnt = xmalloc(sizeof *s->learnt);
+    *s->learnt = (struct http_known){
         .success_wall = run->call.began_wall,
         .config_key = s->config_key,
         .request_key = run->request_key,
@@ -50,7 +53,6 @@ static void learn(struct http_run *run)
         .etag = copy_validator(run, "ETag"),
         .last_modified = copy_validator(run, "Last-Modified"),
     };
-    s->has_learnt = true;
 }
 
 static bool has_same_validators(const struct http_run *run)

@@ -143,6 +143,8 @@ void http_params_parse(struct attr_ctx *c, const jval *object, struct http_param
                    jv_count(object));
         return;
     }
+    if (jv_count(object) == 0)
+        return;
     ret->items = xcalloc(jv_count(object), sizeof *ret->items);
     for (struct jiter it = jiter_of(object); jiter_next(&it);) {
         if (jv_type(it.value) == JT_NULL)

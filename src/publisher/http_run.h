@@ -30,12 +30,11 @@ struct http_known {
 
 struct http_state {
     uint64_t config_key;
-    struct fetch_target *target; /* NULL: the URL cannot be used, see info */
-    struct errinfo info;
+    struct fetch_target *target; /* NULL: the URL cannot be used, see flaw */
+    struct errinfo *flaw;        /* else NULL */
     struct http_known kept;
-    struct http_known learnt; /* of the run under way; kept when it is settled */
-    bool has_learnt;
-    struct page_memo memo; /* of the cycles of these settings */
+    struct http_known *learnt; /* of the run under way, kept when it is settled; or NULL */
+    struct page_memo memo;     /* of the cycles of these settings */
     int64_t seen; /* when the last first answer was asked for, monotonic: no older one is taken */
 };
 

@@ -25,16 +25,15 @@ static void settle(void *state, bool kept)
 {
     struct http_state *s = state;
 
-    if (!s->has_learnt)
+    if (!s->learnt)
         return;
-    s->has_learnt = false;
-    if (!kept) {
-        http_known_done(&s->learnt);
-        return;
+    if (kept) {
+        http_known_done(&s->kept);
+        s->kept = *s->learnt;
+    } else {
+        http_known_done(s->learnt);
     }
-    http_known_done(&s->kept);
-    s->kept = s->learnt;
-    s->learnt = (struct http_known){0};
+    free(TAKE(s->learnt));
 }
 
 static void put_hex(struct jwriter *w, const char *name, uint64_t high, const uint64_t *low)
@@ -59,7 +58,7 @@ static void put_text(struct jwriter *w, const char *name, const char *text)
 static void save(const void *state, struct buf *b)
 {
     const struct http_state *s = state;
-    const struct http_known *k = s->has_learnt ? &s->learnt : &s->kept;
+    const struct http_known *k = s->learnt ? s->learnt : &s->kept;
     struct jwriter w = jw_begin(b);
 
     jw_object(&w);
@@ -173,11 +172,16 @@ static void *start(struct topic *t)
 {
     const struct http_conf *conf = t->conf->config;
     struct http_state *s = xcalloc(1, sizeof *s);
+    struct errinfo ei = ERRINFO_INIT;
 
     s->config_key = config_key(conf);
-    s->target = fetch_target_new(str_of(conf->url), &s->info);
-    if (s->target && http_fields_set(s->target, &conf->fields, &s->info) != E_OK)
+    s->target = fetch_target_new(str_of(conf->url), &ei);
+    if (s->target && http_fields_set(s->target, &conf->fields, &ei) != E_OK)
         fetch_target_free(TAKE(s->target));
+    if (!s->target) {
+        s->flaw = xmalloc(sizeof *s->flaw);
+        *s->flaw = ei;
+    }
     return s;
 }
 
@@ -187,8 +191,9 @@ static void stop(void *state)
 
     fetch_target_free(s->target);
     http_known_done(&s->kept);
-    http_known_done(&s->learnt);
+    settle(s, false);
     page_memo_done(&s->memo);
+    free(s->flaw);
     free(s);
 }
 
@@ -249,7 +254,7 @@ static void setup(struct request *r)
     run->call.part = "page";
     run->call.send = http_share_wanted(r) ? http_share_send : NULL;
     if (!s->target) {
-        request_end(r, EXIT_ERROR, E_POLL_CONFIG, &s->info);
+        request_end(r, EXIT_ERROR, E_POLL_CONFIG, s->flaw);
         return;
     }
     enum err err = make_url(r, &ei);

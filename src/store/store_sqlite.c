@@ -332,6 +332,7 @@ static void sqlite_run(struct store *store, struct store_op **ops, size_t count)
     for (size_t i = 0; i < count; i++)
         if (ops[i]->err != E_OK && is_write(ops[i]))
             count_one(COUNT_store_errors);
+    wal_move(s);
 }
 
 /* ---- housekeeping ---- */
@@ -367,6 +368,7 @@ static bool sqlite_tidy(struct store *store, bool ticked)
     struct store_sqlite *s = of_store(store);
     struct errinfo ei = ERRINFO_INIT;
 
+    wal_move_rest(s);
     if (ticked)
         sweep_ages(s, clock_now_wall());
     if (!s->tx.open &&
@@ -480,13 +482,17 @@ static enum err open_all(struct store_sqlite *s, const char *dir, struct errinfo
         e = use_wal(s, ei);
     if (e == E_OK)
         e = schema_migrate(s, schema_steps, STORE_SCHEMA_VERSION, ei);
-    return e == E_OK ? load(s, ei) : e;
+    if (e != E_OK)
+        return e;
+    wal_watch(s);
+    return load(s, ei);
 }
 
 static void free_all(struct store_sqlite *s)
 {
     for (int i = 0; i < Q_COUNT; i++)
         sqlite3_finalize(s->stmts[i]);
+    wal_done(s);
     sqlite3_close(s->db);
     if (s->lock_fd >= 0)
         close(s->lock_fd);

@@ -1,6 +1,7 @@
 /*
  * The SQLite store, inside. One file `<dir>/pollcast.db`, one connection, one thread at a time
- * (store_backend.h says which). The only door to sqlite3.h.
+ * (store_backend.h says which); what store_sqlite_wal does beside it has a connection of its own.
+ * The only door to sqlite3.h.
  *
  * All operations of a group share one transaction. It changes the heads in memory first; what it
  * touched is remembered, and either written with it or put back.
@@ -13,6 +14,7 @@
 #include "store/store_backend.h"
 #include "store/store_notes.h"
 #include "store/store_sqlite_heads.h"
+#include "store/store_sqlite_wal.h"
 
 #define STORE_SCHEMA_VERSION 2
 /* Bodies above this are refused: half of what SQLite takes for a row. */
@@ -53,6 +55,7 @@ struct store_sqlite {
         uint64_t next_was, first_was; /* when the transaction began */
         uint64_t trim_to;             /* those up to here are to be removed */
     } notes;
+    struct wal wal;
     struct {
         bool open;
         struct errinfo why; /* what broke it: then it can only be rolled back */

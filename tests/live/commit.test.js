@@ -12,7 +12,7 @@ import { TOPICS, createTopic, debugOf, eventually, follow, isEvent, patchConfig,
 
 const sqlite3 = canHoldStore();
 
-rig();
+rig({ args: [...ARGS, '--poll-save-every', 'PT1S'] });
 
 const document = (a) => ({ a, filler: 'x'.repeat(200) }); // larger than a patch of it
 

@@ -1,10 +1,14 @@
 // When a topic is polled, and when not: who follows it, its period, its settings, restarts.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, it, test } from 'node:test';
 
 import { startDaemon } from './lib/daemon.js';
+import { createFeed, FEEDS, next, nextJson } from './lib/feeds.js';
+import { createWebhook, patchWebhook, startReceiver, WEBHOOK } from './lib/receiver.js';
 import { ARGS, daemon, newPath, origin, PERIOD, requestCount as count, rig } from './lib/rig.js';
-import { TOPICS, createTopic, debugOf, eventually, follow, isEvent, metric, nextError, patchConfig, pollNow, seqOf } from './lib/topics.js';
+import { openStream } from './lib/sse.js';
+import { TOPICS, createPostTopic, createTopic, debugOf, eventually, follow, isEvent, metric, nextError, patchConfig, pollNow, post, seqOf } from './lib/topics.js';
+import { WsClient } from './lib/websocket.js';
 
 rig({}, async () => {
   // Ticks as the polls of this topic do: "so many ticks later" is something to wait for.
@@ -59,6 +63,95 @@ test('polling starts with the first subscriber and stops with the last', async (
   await origin.asked(at, n + 2);
 });
 
+// Of Kafka: kafka.test.js.
+describe('subscribers of other kinds start it, too, and it stops with them:', { concurrency: 4 }, () => {
+  const remove = async (target) => assert.equal((await daemon.request('DELETE', target)).status, 204);
+  const webhook = async (t, topic, more) => createWebhook(daemon, topic, { webhookUrl: (await startReceiver(t)).url(), ...more });
+  // Each makes one of the topic and resolves to what ends it.
+  const kinds = {
+    'a WebSocket': async (t, topic) => {
+      const client = await new WsClient(t, daemon.url).open();
+      client.subscribe(topic.id);
+      return () => client.socket.close();
+    },
+    'a webhook that is deleted': async (t, topic) => {
+      const subscription = await webhook(t, topic);
+      return () => remove(`${WEBHOOK}/subscriptions/${subscription.id}`);
+    },
+    'a webhook while it is active': async (t, topic) => {
+      const subscription = await webhook(t, topic, { subscriptionStatus: 'suspended' });
+      await ticks(3);
+      assert.equal(await isRunning(topic), false);
+      await patchWebhook(daemon, subscription, { subscriptionStatus: 'active' });
+      return () => patchWebhook(daemon, subscription, { subscriptionStatus: 'suspended' });
+    },
+    'the channel of a provisioned subscription, not the subscription': async (t, topic) => {
+      const sse = '/streams/subscribers/sse/api/v1';
+      const made = await daemon.request('POST', `${sse}/topics/${topic.id}/subscriptions`, { body: {} });
+      assert.equal(made.status, 201, made.text);
+      await ticks(3);
+      assert.equal(await isRunning(topic), false);
+      const stream = await openStream(daemon.url, `${sse}/subscriptions/${made.json.id}/subscribe`);
+      t.after(() => stream.close());
+      return () => stream.close();
+    },
+  };
+  for (const [name, begin] of Object.entries(kinds)) {
+    it(name, async (t) => {
+      const at = newPath();
+      origin.json(at, { a: 1 });
+      const subscribers = [{ type: 'sse' }, { type: 'websocket' }, { type: 'webhook' }];
+      const topic = await createTopic(daemon, { url: origin.url(at), pollingPeriod: PERIOD }, { subscribers });
+      const end = await begin(t, topic);
+      await origin.asked(at, 3);
+      await end();
+      await eventually(async () => !(await isRunning(topic)), 'the poller to stop');
+      const n = count(at);
+      await ticks(3);
+      assert.equal(count(at), n);
+    });
+  }
+});
+
+test('a feed that holds topics is a subscriber of theirs', async () => {
+  const at = newPath();
+  origin.on(at, (req, res, n) => res.end(JSON.stringify({ n })));
+  const topic = await createTopic(daemon, { url: origin.url(at), pollingPeriod: PERIOD });
+  const posted = await createPostTopic(daemon, { alwaysOn: false });
+  assert.equal((await post(daemon, posted, {})).status, 410);
+  const feed = await createFeed(daemon, { id: 'holds', topics: [topic.name, posted.name] });
+  await origin.asked(at, 3);
+  await eventually(async () => (await next(daemon, feed.id)).status === 200, 'the first notification');
+  assert.equal((await nextJson(daemon, feed.id)).notifications[0].eventType, `${topic.name}:changed`);
+  assert.equal((await post(daemon, posted, {})).status, 202);
+  assert.equal((await daemon.request('DELETE', `${FEEDS}/${feed.id}`)).status, 204);
+  await eventually(async () => !(await isRunning(topic)), 'the poller to stop');
+  assert.equal((await post(daemon, posted, {})).status, 410);
+});
+
+test('a feed of names is one of each topic that gets such a name, over restarts; all is one from when it is asked for', async (t) => {
+  let own = await startDaemon({ args: ARGS });
+  t.after(() => own.stop());
+  const paths = [newPath(), newPath(), newPath()];
+  for (const at of paths) origin.json(at, { a: 1 });
+  const create = (n, name) => createTopic(own, { url: origin.url(paths[n]), pollingPeriod: PERIOD }, { name });
+  const stands = async (topic) => assert.equal((await debugOf(own, topic)).poller.running, false);
+  await createFeed(own, { id: 'names', topics: ['held *'] });
+  await create(0, 'held by its name');
+  await origin.asked(paths[0], 2);
+  await own.stop();
+  own = await startDaemon({ args: ARGS, data: own.data });
+  await origin.asked(paths[0], count(paths[0]) + 2);
+  const second = await create(1, 'second');
+  await stands(second);
+  assert.equal((await own.request('PATCH', `${TOPICS}/${second.id}`, { body: { name: 'held now' } })).status, 200);
+  await origin.asked(paths[1], 2);
+  const third = await create(2, 'third');
+  await stands(third);
+  await next(own, 'all');
+  await origin.asked(paths[2], 2);
+});
+
 test('alwaysOn: polled although nobody follows, from the start and after a restart', async (t) => {
   const at = newPath();
   let own = await startDaemon({ args: ARGS });
@@ -92,6 +185,33 @@ test('the rate is fixed: an answer that takes its time moves no tick', async (t)
   const median = off[off.length >> 1];
   const near = off.filter((ms) => Math.abs(ms - median) < 20).length;
   assert.ok(near >= 12 && Math.abs(off.at(-1)) < 150, `off the grid by ${off.map(Math.round)} ms`);
+});
+
+test('many topics poll at times of their own, the same after a restart', async (t) => {
+  const PERIOD_MS = 500;
+  let own = await startDaemon({ args: ARGS });
+  t.after(() => own.stop());
+  const paths = Array.from({ length: 200 }, newPath);
+  for (const at of paths) {
+    origin.json(at, { a: 1 });
+    await createTopic(own, { url: origin.url(at), pollingPeriod: `PT${PERIOD_MS / 1000}S` }, { alwaysOn: true });
+  }
+  // Where in the period each polls; of the polls from `counts` on the first is at once.
+  const places = async (counts) => {
+    const asked = await Promise.all(paths.map((at, i) => origin.asked(at, counts[i] + 3)));
+    return asked.map(({ at }) => at % PERIOD_MS);
+  };
+  const before = await places(paths.map(() => 0));
+  const tenths = Array(10).fill(0);
+  for (const place of before) tenths[Math.floor((place * 10) / PERIOD_MS)]++;
+  assert.ok(Math.max(...tenths) <= 50, `polls in each tenth of the period: ${tenths}`);
+  await own.stop();
+  const counts = paths.map(count);
+  own = await startDaemon({ args: ARGS, data: own.data });
+  const after = await places(counts);
+  const apart = before.map((place, i) => Math.min(Math.abs(after[i] - place), PERIOD_MS - Math.abs(after[i] - place)));
+  const near = apart.filter((ms) => ms < 60).length;
+  assert.ok(near > 150, `${near} of 200 are where they were`);
 });
 
 test('never two polls at a time: ticks are skipped and counted', async (t) => {
@@ -214,7 +334,7 @@ test('topics that are changed and deleted at every moment of a poll', async (t) 
 });
 
 test('what is known of each source is saved at times, whatever its polls are doing', async (t) => {
-  const own = await startDaemon({ args: ARGS });
+  const own = await startDaemon({ args: [...ARGS, '--poll-save-every', 'PT1S'] });
   t.after(() => own.stop());
   // At every moment some polls wait for an answer, some for a commit; every other answer changes nothing.
   await Promise.all(Array.from({ length: 200 }, (_, i) => {

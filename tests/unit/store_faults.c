@@ -1,6 +1,6 @@
 /*
  * An SQLite VFS over the usual one that counts what changes files, and fails the n-th such call.
- * While it is registered it is the default. Included by test_store_sqlite.c.
+ * While it is registered it is the default. Included by test_store_sqlite.c and test_store_wal.c.
  */
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -8,22 +8,26 @@
 struct fault_file {
     sqlite3_file base;
     sqlite3_file *real; /* right behind */
+    bool is_log;
 };
 
 static struct {
     sqlite3_vfs vfs;
     sqlite3_vfs *real;
-    atomic_long left;    /* calls until the failure; < 0: none */
-    atomic_bool lasting; /* all that follow fail too */
+    atomic_long left;      /* calls until the failure; < 0: none */
+    atomic_bool lasting;   /* all that follow fail too */
+    atomic_bool log_stays; /* the write-ahead log does not fail, nor its index */
     atomic_int rc;
     atomic_long hits, syncs;
 } faults;
 
 /* True: this call fails. */
-static bool fault_hit(void)
+static bool fault_hit(const sqlite3_file *f, bool index)
 {
     long left = atomic_load(&faults.left);
 
+    if ((index || ((const struct fault_file *)f)->is_log) && atomic_load(&faults.log_stays))
+        return false;
     if (left < 0)
         return false;
     if (left > 0) {
@@ -47,6 +51,7 @@ static void faults_arm(long nth, int rc, bool lasting)
 static void faults_disarm(void)
 {
     atomic_store(&faults.left, -1);
+    atomic_store(&faults.log_stays, false);
 }
 
 static sqlite3_file *real_of(sqlite3_file *f)
@@ -62,7 +67,7 @@ static sqlite3_file *real_of(sqlite3_file *f)
 #define PASS_OR_FAIL(name, params, args)                                                           \
     static int fault_##name params                                                                 \
     {                                                                                              \
-        return fault_hit() ? atomic_load(&faults.rc) : real_of(f)->pMethods->x##name args;         \
+        return fault_hit(f, false) ? atomic_load(&faults.rc) : real_of(f)->pMethods->x##name args; \
     }
 
 PASS(Close, (sqlite3_file * f), (real_of(f)))
@@ -77,15 +82,20 @@ PASS(CheckReservedLock, (sqlite3_file * f, int *ret), (real_of(f), ret))
 PASS(FileControl, (sqlite3_file * f, int op, void *arg), (real_of(f), op, arg))
 PASS(SectorSize, (sqlite3_file * f), (real_of(f)))
 PASS(DeviceCharacteristics, (sqlite3_file * f), (real_of(f)))
-PASS_OR_FAIL(ShmMap, (sqlite3_file * f, int page, int size, int extend, void volatile **ret),
-             (real_of(f), page, size, extend, ret))
 PASS(ShmLock, (sqlite3_file * f, int at, int n, int flags), (real_of(f), at, n, flags))
 PASS(ShmUnmap, (sqlite3_file * f, int del), (real_of(f), del))
 
 static int fault_Sync(sqlite3_file *f, int flags)
 {
     atomic_fetch_add(&faults.syncs, 1);
-    return fault_hit() ? atomic_load(&faults.rc) : real_of(f)->pMethods->xSync(real_of(f), flags);
+    return fault_hit(f, false) ? atomic_load(&faults.rc)
+                               : real_of(f)->pMethods->xSync(real_of(f), flags);
+}
+
+static int fault_ShmMap(sqlite3_file *f, int page, int size, int extend, void volatile **ret)
+{
+    return fault_hit(f, true) ? atomic_load(&faults.rc)
+                              : real_of(f)->pMethods->xShmMap(real_of(f), page, size, extend, ret);
 }
 
 static void fault_ShmBarrier(sqlite3_file *f)
@@ -119,6 +129,7 @@ static int fault_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int f
 
     (void)vfs;
     file->base.pMethods = NULL;
+    file->is_log = (flags & SQLITE_OPEN_WAL) != 0;
     file->real = (sqlite3_file *)(file + 1);
     int rc = faults.real->xOpen(faults.real, name, file->real, flags, ret);
     if (rc == SQLITE_OK)

@@ -186,6 +186,36 @@ static void test_raises_the_limit_of_files(void **state)
     conf_done(&c);
 }
 
+/* Files for which the kernel has room without growing its table. */
+static long file_room(void)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    long room = 0;
+
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        (void)sscanf(line, "FDSize: %ld", &room);
+    fclose(f);
+    return room;
+}
+
+static void test_has_room_for_all_connections_from_the_start(void **state)
+{
+    struct rlimit limit;
+    struct conf c;
+    struct engine *e;
+    struct errinfo ei = ERRINFO_INIT;
+
+    (void)state;
+    conf_make(&c, "127.0.0.1:0");
+    assert_ok(engine_start(&c, on_request, on_error_body, &e, &ei), &ei);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(file_room() >= MIN((long)limit.rlim_max, (long)c.http_max_connections));
+    engine_stop(e);
+    conf_done(&c);
+}
+
 static void test_a_record_that_does_not_load_is_left_alone(void **state)
 {
     struct conf c;
@@ -369,6 +399,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_starts_and_stops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_raises_the_limit_of_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_has_room_for_all_connections_from_the_start, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_a_record_that_does_not_load_is_left_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_subscriptions_are_loaded_with_their_topics, set_up,

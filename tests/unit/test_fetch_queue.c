@@ -22,6 +22,27 @@ static void test_per_host_cap(void **state)
     assert_all_status(b, 200);
 }
 
+/* One that answers at once is asked much at a time over few connections, one that does not over as
+ * many as are allowed. */
+static void test_connections(void **state)
+{
+    struct rig *b = *state;
+    struct fetcher_conf conf = rig_conf();
+
+    conf.per_host = 200;
+    replace_fetcher(b, &conf, NULL);
+    for (int i = 0; i < 400; i++)
+        ask(b, "/ok");
+    await(b);
+    assert_in_range(b->origin->connections, 1, 100);
+    b->origin->hold_until = 200;
+    for (int i = 0; i < 400; i++)
+        ask(b, "/hold");
+    await(b);
+    assert_int_equal(b->origin->active_max, 200);
+    assert_all_status(b, 200);
+}
+
 static void test_order_in_queue(void **state)
 {
     struct rig *b = *state;
@@ -228,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(test_per_host_cap),
+        rig_test(test_connections),
         rig_test(test_order_in_queue),
         rig_test(test_a_thousand_fetches),
         rig_test(test_many_names),

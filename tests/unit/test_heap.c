@@ -7,10 +7,13 @@
 
 static void check_order(const struct heap *h)
 {
-    for (size_t i = 1; i <= h->count; i++) {
-        assert_int_equal(h->nodes[i]->at, i);
-        if (i > 1)
-            assert_true(h->nodes[i / 2]->key <= h->nodes[i]->key);
+    for (size_t i = 0; i < h->count; i++) {
+        const struct heap_slot *slot = &h->slots[i];
+
+        assert_int_equal(slot->node->at, i + 1);
+        assert_int_equal(slot->node->key, slot->key);
+        if (i > 0)
+            assert_true(h->slots[(i - 1) / 4].key <= slot->key);
     }
 }
 

@@ -232,6 +232,35 @@ static void mails_of_one_sender_arrive_in_order(void **state)
     }
 }
 
+/* ---- mail to the own loop ---- */
+
+static void on_own_mail(void *arg)
+{
+    const struct fixture *f = arg;
+
+    loop_stop(f->loop);
+}
+
+static bool post_once(void *arg)
+{
+    struct fixture *f = arg;
+
+    if (f->count++ == 0)
+        loop_post_call(f->loop, on_own_mail, f);
+    return false;
+}
+
+static void own_mail_of_a_turns_end_is_taken_in_the_next(void **state)
+{
+    struct fixture *f = *state;
+
+    loop_set_step(f->loop, LOOP_STEP_FLUSH, post_once, f);
+    loop_post_call(f->loop, on_mail_note, f);
+    loop_run(f->loop); /* there is nothing else that would wake it */
+    assert_string_equal(f->log, "mail ");
+    assert_int_equal(f->count, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +269,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_turn_has_its_order, setup, teardown),
         cmocka_unit_test_setup_teardown(mails_of_one_sender_arrive_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(own_mail_of_a_turns_end_is_taken_in_the_next, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

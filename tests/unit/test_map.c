@@ -108,8 +108,28 @@ static void test_walk_meets_each_once(void **state)
         assert_int_equal(seen[k], 1);
 }
 
+/* The key is where it was given; after a replacement, where the new one was. */
+static void test_borrowed_keys(void **state)
+{
+    (void)state;
+    AUTO(map_done) struct map m = MAP_INIT_BORROWING;
+    char first[] = "key", second[] = "key";
+    int a, b;
+
+    assert_null(map_put(&m, str_of(first), &a));
+    assert_ptr_equal(map_put(&m, str_of(second), &b), &a);
+    first[0] = 'x';
+    assert_ptr_equal(map_get(&m, STR("key")), &b);
+    second[0] = 'x';
+    assert_null(map_get(&m, STR("key")));
+    second[0] = 'k';
+    assert_ptr_equal(map_remove(&m, STR("key")), &b);
+    map_put(&m, STR_NONE, &a);
+    assert_ptr_equal(map_get(&m, STR("")), &a);
+}
+
 int main(void)
 {
     return RUN_TESTS(test_empty, test_put_get_remove, test_odd_keys, test_against_a_table,
-                     test_walk_meets_each_once);
+                     test_walk_meets_each_once, test_borrowed_keys);
 }

@@ -2,7 +2,8 @@
  * kill -9 in the middle of commits, again and again on the same directory. A child commits to
  * several topics as fast as it can and tells through a pipe what was acknowledged; the parent
  * kills it at a random moment and looks: what was acknowledged is there as it was, no number was
- * used twice, and each topic's state is that of its last commit.
+ * used twice, and each topic's state is that of its last commit. Then the same with bodies so large
+ * that the store is always moving its write-ahead log.
  */
 #include "unit.h"
 
@@ -15,10 +16,12 @@
 #include "store_rig.c"
 
 #define ROUNDS 60
+#define ROUNDS_LARGE 12
 #define TOPICS 4
 #define TRIMMED 4 /* this topic keeps few events; numbers begin with 1 */
 #define EVENTS_MAX 3
 
+static size_t body_max = 300;                                      /* of nearly all bodies */
 static const char *const names[TOPICS] = {"t1", "t2", "t3", "t4"}; /* numbers 1 … */
 
 /* What the child tells: this event is durable. */
@@ -46,7 +49,7 @@ struct child {
 /* Never the same twice, unlike its number, should that be used again. */
 static struct blob *unique_body(const struct committer *c, uint64_t seq)
 {
-    size_t n = 1 + rand_u64() % (rand_u64() % 20 ? 300 : 9000);
+    size_t n = 1 + rand_u64() % (rand_u64() % 20 ? body_max : 30 * body_max);
     struct blob *b = blob_alloc(n + 64);
 
     memset(b->p, 'x', b->len);
@@ -280,16 +283,15 @@ static void expect_all(const char *dir, const struct acks *acks, size_t from, co
     rig_end(&r);
 }
 
-static void test_kill_in_mid_commit(void **state)
+static void kill_again_and_again(int rounds)
 {
-    (void)state;
     char dir[DIR_MAX];
     struct acks acks = {NULL, 0, 0, {0}};
     const uint64_t zero[TOPICS + 1] = {0};
 
     dir_new(dir);
     create_topics(dir);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         size_t from = acks.count;
         uint64_t after[TOPICS + 1];
         memcpy(after, acks.last, sizeof after);
@@ -303,13 +305,27 @@ static void test_kill_in_mid_commit(void **state)
     dir_remove(dir);
 }
 
+static void test_kill_in_mid_commit(void **state)
+{
+    (void)state;
+    kill_again_and_again(ROUNDS);
+}
+
+static void test_kill_while_the_log_is_moved(void **state)
+{
+    (void)state;
+    body_max = 60000;
+    kill_again_and_again(ROUNDS_LARGE);
+    body_max = 300;
+}
+
 int main(void)
 {
     int failed = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
         kind = &stores[i];
-        failed += RUN_TESTS(test_kill_in_mid_commit);
+        failed += RUN_TESTS(test_kill_in_mid_commit, test_kill_while_the_log_is_moved);
     }
     return failed;
 }
