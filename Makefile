@@ -7,7 +7,7 @@ BUILD := build/$(if $(WERROR),werror,release)
 SETUP := $(if $(WERROR),--werror)
 NINJA := ninja -C
 
-.PHONY: all demo check deps deps-check style san san-address san-thread bench fuzz clean install
+.PHONY: all demo check deps deps-check style san san-address san-thread bench bench-peers fuzz clean install
 
 all: deps $(BUILD)/build.ninja
 	@$(NINJA) $(BUILD) src/pollcast
@@ -48,9 +48,11 @@ san-address san-thread: san-%: deps build/san-%/build.ninja
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
 	SANITIZER=$* $(FIXED) tests/tools/run build/$@
 
-bench: all
-	@$(NINJA) $(BUILD) meson-benchmark-prereq
-	@meson test -C $(BUILD) --no-rebuild --benchmark --verbose --num-processes 1
+# B="poll fanout": only these groups. ROUNDS=5: so many rounds. bench-peers measures other programs too, and installs them.
+bench bench-peers: all
+	@$(NINJA) $(BUILD) bench-programs
+	@$(if $(filter bench-peers,$@),tools/deps --bench)
+	@node tests/bench/run.mjs $(BUILD) $(if $(filter bench-peers,$@),--peers) $(if $(ROUNDS),--rounds $(ROUNDS)) $(B)
 
 # Fuzzes each target for FUZZ_SECONDS; new inputs go to its corpus in the build folder. Needs clang.
 FUZZ_SECONDS := 60

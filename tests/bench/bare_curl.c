@@ -112,7 +112,11 @@ static struct bare_easy *bare_take(struct bare *b)
     curl_easy_setopt(e->h, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
     curl_easy_setopt(e->h, CURLOPT_USERAGENT, "bench");
     curl_easy_setopt(e->h, CURLOPT_PROXY, "");
-    curl_easy_setopt(e->h, CURLOPT_BUFFERSIZE, b->w->body > 16384 ? 65536L : 16384L);
+    curl_easy_setopt(e->h, CURLOPT_BUFFERSIZE, b->w->large ? 65536L : 16384L);
+    /* With a directory of authorities too, they are all parsed again for each connection. */
+    curl_easy_setopt(e->h, CURLOPT_CAPATH, NULL);
+    if (b->w->ca)
+        curl_easy_setopt(e->h, CURLOPT_CAINFO, b->w->ca);
     curl_easy_setopt(e->h, CURLOPT_WRITEFUNCTION, bare_on_body);
     curl_easy_setopt(e->h, CURLOPT_WRITEDATA, e);
     curl_easy_setopt(e->h, CURLOPT_CLOSESOCKETFUNCTION, bare_on_close);
@@ -124,7 +128,7 @@ static struct bare_easy *bare_take(struct bare *b)
 static void bare_start(struct bare *b, struct bare_target *t)
 {
     if (t->busy) {
-        b->m.out.skipped++;
+        b->m.skipped++;
         return;
     }
     struct bare_easy *e = bare_take(b);
@@ -153,7 +157,7 @@ static void bare_end(struct bare *b, struct bare_shard *s, CURLMsg *m)
     struct bare_easy *e = (struct bare_easy *)(void *)e_;
     curl_easy_getinfo(e->h, CURLINFO_RESPONSE_CODE, &status);
     if (m->data.result || (status != 200 && status != 304))
-        b->m.out.errors++;
+        b->m.errors++;
     curl_multi_remove_handle(s->multi, e->h);
     e->t->last = hash_bytes(e->body.p, e->body.len);
     e->t->busy = false;
@@ -180,7 +184,7 @@ static void bare_settle(struct bare *b, struct bare_shard *s)
     } while (s->run_now);
 }
 
-static void bare_poll(struct bare *b, int wait_ms)
+static void bare_wait(struct bare *b, int wait_ms)
 {
     struct epoll_event ev[BARE_EVENTS];
     int running;
@@ -201,8 +205,6 @@ static void bare_poll(struct bare *b, int wait_ms)
 
 static void bare_init(struct bare *b, const struct work *w)
 {
-    char url[128];
-
     b->w = w;
     b->ep = epoll_create1(EPOLL_CLOEXEC);
     b->headers = curl_slist_append(NULL, "Accept-Encoding: gzip, deflate, br, zstd");
@@ -221,15 +223,18 @@ static void bare_init(struct bare *b, const struct work *w)
     }
     b->targets = xcalloc(w->targets, sizeof *b->targets);
     for (unsigned i = 0; i < w->targets; i++) {
-        url_of_target(w, i, url, sizeof url);
+        AUTO_FREE char *url = url_of_target(w, i);
         b->targets[i].u = curl_url();
         curl_url_set(b->targets[i].u, CURLUPART_URL, url, 0);
         b->targets[i].shard = &b->shards[i % w->hosts / BARE_HOSTS_PER_MULTI];
     }
 }
 
-static void bare_timers(struct bare *b, int64_t now)
+/* Until when nothing is due by libcurl's timers. */
+static int64_t bare_timers(struct bare *b, int64_t now)
 {
+    int64_t next = TIME_NEVER;
+
     for (unsigned i = 0; i < b->shard_count; i++) {
         struct bare_shard *s = &b->shards[i];
         if (s->due <= now) {
@@ -237,33 +242,34 @@ static void bare_timers(struct bare *b, int64_t now)
             s->run_now = true;
         }
         bare_settle(b, s);
+        next = MIN(next, s->due);
     }
+    return next;
 }
 
 /* The process ends after it: nothing is freed. */
-static void bare_run(const struct work *w, struct outcome *ret)
+static void bare_run(const struct work *w)
 {
     struct bare *b = xcalloc(1, sizeof *b);
-    int64_t apart = w->period_us ? w->period_us / w->targets : 0;
+    int64_t apart = w->period_us ? w->period_us / w->targets : 0, tick = 0;
 
     curl_global_init(CURL_GLOBAL_DEFAULT);
     bare_init(b, w);
-    b->m.started = clock_now();
+    int64_t due = b->m.started = clock_now();
     for (unsigned i = 0; !apart && i < w->in_flight; i++)
         bare_start(b, &b->targets[b->next++ % w->targets]);
-    int64_t due = b->m.started, tick = 0;
-    while (!b->m.over || b->running > 0) {
+    while (!b->m.over) {
         int64_t now = clock_now();
         if (now >= tick) {
             measure_tick(&b->m, w, now);
-            for (; apart && due <= now && !b->m.over; due += apart) {
+            for (; apart && due <= now; due += apart) {
                 measure_late(&b->m, now - due);
                 bare_start(b, &b->targets[b->next++ % w->targets]);
             }
-            bare_timers(b, now);
-            tick = now + (apart ? US_PER_MS : 10 * US_PER_MS);
+            tick = MIN(bare_timers(b, now), apart ? due : now + 10 * US_PER_MS);
+            /* No more often than once a millisecond, that wake-ups are shared. */
+            tick = MAX(tick, now + US_PER_MS);
         }
-        bare_poll(b, apart ? 1 : 10);
+        bare_wait(b, (int)(MAX(tick - clock_now(), 0) + US_PER_MS - 1) / (int)US_PER_MS);
     }
-    *ret = b->m.out;
 }

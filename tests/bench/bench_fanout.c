@@ -1,77 +1,177 @@
 /*
- * What a delivery costs: the real daemon against a bare epoll loop that writes the same bytes to as
- * many connections and does nothing else. Same readers, interleaved rounds, medians of CPU time
- * (user and system, from the scheduler) per delivery. Of the daemon's time, what the polls cost is
- * taken off: measured in each round at a second daemon with the same topics and no channels.
+ * The load of the fan-out benchmark, the same for every server: publishes events by POST, evenly
+ * spread, and reads them on as many channels as are asked for (fanout_rig.c). The server's cost is
+ * measured by who started it.
  *
- *   bench_fanout [ROUNDS [PART]]      PART: only the lines whose name contains it
+ *   bench_fanout FORM PORT CHANNELS TOPICS SIZE SUBSCRIBE PUBLISH [stuck]
  *
- * POLLCAST in the environment names the daemon.
+ * FORM: sse, gzip, tls, websocket, wish. SUBSCRIBE, PUBLISH: paths, to which the names of topics are
+ * added: t0, t1, … Reader i follows topic i % TOPICS. Takes commands and answers each with a line of
+ * JSON:
+ *
+ *   connect                       all channels at once; answers when each was told the event of now
+ *   disconnect
+ *   publish LETTER MS PERIOD_MS   to the topics that begin so, each once a period; answers when all
+ *                                 was delivered (to t…: others have no readers)
  */
-#include <ctype.h>
-#include <stdatomic.h>
+#include <poll.h>
 
-#include "daemon_rig.c"
 #include "fanout_rig.c"
 
-#define ROUNDS 3
-#define ROUND_US (2 * US_PER_S)
+#define POSTERS 32
+#define PATIENCE_US (10 * US_PER_S)
+#define CONNECT_US (60 * US_PER_S)
 
-struct scenario {
-    const char *name;
-    unsigned topics, channels; /* in all */
-    unsigned period_ms;
-    unsigned size;
-    enum reader_form form; /* the bare writer sends plain SSE all the same */
-};
+static const char *const form_names[FORM_COUNT] = {"sse", "gzip", "tls", "websocket", "wish"};
 
-static const struct scenario scenarios[] = {
-    {"1 topic x 1000", 1, 1000, 100, 1000, FORM_PLAIN},
-    {"1 topic x 10000", 1, 10000, 250, 1000, FORM_PLAIN},
-    {"1000 topics x 5", 1000, 5000, 1000, 1000, FORM_PLAIN},
-    {"gzip, 1 x 1000", 1, 1000, 100, 1000, FORM_GZIP},
-    {"gzip, 1 x 10000", 1, 10000, 250, 1000, FORM_GZIP},
-    {"websocket, 1 x 1000", 1, 1000, 100, 1000, FORM_WEBSOCKET},
-    {"websocket, 1 x 10000", 1, 10000, 250, 1000, FORM_WEBSOCKET},
-};
-
-/* ---- the daemon ---- */
-
-static struct daemon start_one(void)
+static void wait_us(int64_t us)
 {
-    static const char *const args[] = {
-        "--loops", "1", "--sse-heartbeat", "PT1H", "--poll-min-period", "PT0.1S", NULL};
+    struct timespec t = {us / US_PER_S, us % US_PER_S * 1000};
 
-    return daemon_start(args);
+    nanosleep(&t, NULL);
 }
 
-static void make_topic(const struct daemon *d, unsigned i, unsigned period_ms, uint16_t origin)
-{
-    AUTO_FREE char *body = xasprintf(
-        "{\"name\":\"t%u\",\"publisher\":{\"type\":\"http-poller\",\"alwaysOn\":true,\"config\":"
-        "{\"url\":\"http://127.0.0.1:%u/%u\",\"pollingPeriod\":\"PT%u.%03uS\"}},"
-        "\"subscribers\":[{\"type\":\"sse\"},{\"type\":\"websocket\"}]}",
-        i, origin, i, period_ms / 1000, period_ms % 1000);
+/* ---- posts ---- */
 
-    daemon_make_topic(d, body);
+struct poster {
+    int fd;
+    SSL *ssl;
+    bool busy;
+};
+
+static struct poster posters[POSTERS];
+static unsigned poster_count;
+
+static void open_poster(const struct load *l, struct poster *p)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                            .sin_port = htons(l->port)};
+
+    p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(p->fd >= 0 && connect(p->fd, (struct sockaddr *)&a, sizeof a) == 0);
+    setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (l->form != FORM_TLS)
+        return;
+    p->ssl = SSL_new(client_ctx);
+    CHECK(p->ssl && SSL_set_fd(p->ssl, p->fd) == 1 && SSL_connect(p->ssl) == 1);
 }
 
-/* ---- measuring ---- */
-
-static double pss_bytes(pid_t pid)
+/* The answer is on its way: what is missing of it is waited for. */
+static void take_answer(struct poster *p)
 {
-    AUTO_FREE char *path = xasprintf("/proc/%d/smaps_rollup", (int)pid);
-    FILE *f = fopen(path, "r");
-    char line[256];
-    double kb = 0;
+    char answer[8192];
+    size_t got = 0, want = SIZE_MAX;
 
-    CHECK(f);
-    while (fgets(line, sizeof line, f)) {
-        if (strncmp(line, "Pss:", 4) == 0)
-            kb = strtod(line + 4, NULL);
+    while (got < want) {
+        size_t room = sizeof answer - 1 - got;
+        ssize_t n =
+            p->ssl ? SSL_read(p->ssl, answer + got, (int)room) : read(p->fd, answer + got, room);
+        if (n <= 0)
+            panic("a post is not answered");
+        got += (size_t)n;
+        answer[got] = '\0';
+        const char *end = strstr(answer, "\r\n\r\n");
+        const char *length = strcasestr(answer, "\r\ncontent-length: ");
+        if (end)
+            want = (size_t)(end + 4 - answer) + (length ? strtoul(length + 18, NULL, 10) : 0);
     }
-    fclose(f);
-    return kb * 1024;
+    if (strncmp(answer, "HTTP/1.1 20", 11) != 0)
+        panic("%s", answer);
+    p->busy = false;
+}
+
+/* Takes the answers that are there. */
+static void take_answers(int timeout_ms)
+{
+    struct pollfd v[POSTERS];
+
+    for (unsigned i = 0; i < poster_count; i++)
+        v[i] = (struct pollfd){.fd = posters[i].busy ? posters[i].fd : -1, .events = POLLIN};
+    if (poll(v, poster_count, timeout_ms) <= 0)
+        return;
+    for (unsigned i = 0; i < poster_count; i++) {
+        if (v[i].revents)
+            take_answer(&posters[i]);
+    }
+}
+
+static struct poster *idle_poster(const struct load *l)
+{
+    for (;;) {
+        take_answers(poster_count == POSTERS ? 1 : 0);
+        for (unsigned i = 0; i < poster_count; i++) {
+            if (!posters[i].busy)
+                return &posters[i];
+        }
+        if (poster_count < POSTERS)
+            open_poster(l, &posters[poster_count++]);
+    }
+}
+
+static void wait_for_answers(void)
+{
+    for (unsigned i = 0; i < poster_count; i++) {
+        if (posters[i].busy)
+            take_answer(&posters[i]);
+    }
+}
+
+/* All of the text is another each time, so that a patch is as large, and compresses to a half. */
+static void make_document(struct buf *b, unsigned size, unsigned number)
+{
+    uint64_t x = (uint64_t)(number + 1) * 0x9e3779b97f4a7c15u | 1;
+    size_t end = b->len + size;
+
+    buf_printf(b, "{\"text\":\"@%0*u", NUMBER_LEN, number);
+    while (b->len + 2 < end) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        buf_putc(b, (char)('a' + (x >> 60)));
+    }
+    buf_puts(b, "\"}");
+}
+
+static void post(const struct load *l, char letter, unsigned topic, unsigned number)
+{
+    AUTO(buf_done) struct buf b = BUF_INIT;
+    struct poster *p = idle_poster(l);
+
+    buf_printf(&b,
+               "POST %s%c%u HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+               "Content-Length: %u\r\n\r\n",
+               l->publish, letter, topic, l->size);
+    make_document(&b, l->size, number);
+    p->busy = true;
+    l->shared->events[number].published = clock_now();
+    ssize_t n = p->ssl ? SSL_write(p->ssl, b.p, (int)b.len) : write(p->fd, b.p, b.len);
+    CHECK(n == (ssize_t)b.len);
+}
+
+/* ---- a round ---- */
+
+static unsigned next_number;
+
+static uint64_t seen_of(const struct shared *s, unsigned from)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = from; i < next_number; i++)
+        n += atomic_load(&s->events[i].count);
+    return n;
+}
+
+static void wait_for_readers(const struct load *l, unsigned from, uint64_t expected)
+{
+    uint64_t seen = 0;
+    int64_t until = clock_now() + PATIENCE_US;
+
+    while (seen < expected && clock_now() < until) {
+        uint64_t now = seen_of(l->shared, from);
+        if (now > seen)
+            until = clock_now() + PATIENCE_US;
+        seen = now;
+        wait_us(US_PER_MS);
+    }
 }
 
 static int by_time(const void *a, const void *b)
@@ -81,242 +181,145 @@ static int by_time(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void until_metric(const struct daemon *d, const char *name, double least)
+static int by_u32(const void *a, const void *b)
 {
-    int64_t until = clock_now() + WAIT_US;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
-    while (metric(d, name) < least) {
-        if (clock_now() > until)
-            panic("%s stays below %.0f", name, least);
-        wait_us(20 * US_PER_MS);
-    }
+    return (x > y) - (x < y);
 }
 
-/* ---- one scenario ---- */
-
-struct run {
-    const struct scenario *s;
-    struct shared *shared, *bare_shared;
-    struct daemon daemon;
-    struct origin origin;
-    struct readers readers, bare_readers;
-    struct bare bare;
-    pid_t origin_pid, readers_pid, bare_pid, bare_readers_pid;
-    int ticks; /* to the bare writer */
-};
-
-static void start_daemon(struct run *r)
+/* Of half of the events the last reader had it by then. */
+static double last_ms(const struct shared *s, unsigned from)
 {
-    r->shared = shared_new();
-    atomic_store(&r->shared->size, r->s->size);
-    r->origin = (struct origin){.shared = r->shared};
-    r->origin.listener = listen_any(&r->origin.port);
-    r->origin_pid = start_child(run_origin, &r->origin);
-    r->daemon = start_one();
-    for (unsigned i = 0; i < r->s->topics; i++)
-        make_topic(&r->daemon, i, r->s->period_ms, r->origin.port);
-    until_metric(&r->daemon, "polls_ok_total", 2 * r->s->topics);
-}
-
-/* What was used and done while the document was another at each poll. */
-struct usage {
-    double cpu_us, polls, deliveries;
-};
-
-static struct usage measure(struct run *r)
-{
-    struct daemon *d = &r->daemon;
-    struct usage u;
-
-    atomic_store(&r->shared->still, false);
-    wait_us(r->s->period_ms * US_PER_MS);
-    u.deliveries = metric(d, "deliveries_total");
-    u.polls = metric(d, "polls_total");
-    u.cpu_us = cpu_us(d->pid);
-    wait_us(ROUND_US);
-    u.cpu_us = cpu_us(d->pid) - u.cpu_us;
-    u.polls = metric(d, "polls_total") - u.polls;
-    u.deliveries = metric(d, "deliveries_total") - u.deliveries;
-    atomic_store(&r->shared->still, true);
-    wait_us(r->s->period_ms * US_PER_MS);
-    return u;
-}
-
-static void start_readers(struct run *r, bool stuck, bool latencies)
-{
-    unsigned n = r->s->topics;
-    char(*targets)[128] = xcalloc(n, sizeof *targets);
+    unsigned n = next_number - from;
+    AUTO_FREE int64_t *v = xcalloc(n, sizeof *v);
 
     for (unsigned i = 0; i < n; i++)
-        snprintf(targets[i], sizeof targets[i], "t%u", i);
-    r->readers = (struct readers){.shared = r->shared,
-                                  .port = r->daemon.port,
-                                  .count = r->s->channels,
-                                  .targets = targets,
-                                  .target_count = n,
-                                  .stuck = stuck,
-                                  .latencies = latencies,
-                                  .form = r->s->form};
-    r->readers_pid = start_child(run_readers, &r->readers);
-    until_metric(&r->daemon, "channels", r->s->channels);
-    wait_us(US_PER_S / 2);
+        v[i] = atomic_load(&s->events[from + i].last) - s->events[from + i].published;
+    qsort(v, n, sizeof *v, by_time);
+    return (double)v[n / 2] / US_PER_MS;
 }
 
-static void start_bare(struct run *r)
+static void tell_round(const struct load *l, unsigned from, uint64_t expected)
 {
-    int ticks[2];
+    struct shared *s = l->shared;
+    unsigned events = next_number - from;
+    unsigned n = MIN(atomic_load(&s->latency_count), (unsigned)LATENCIES);
 
-    CHECK(pipe2(ticks, O_CLOEXEC) == 0);
-    r->bare_shared = shared_new();
-    r->bare = (struct bare){
-        .shared = r->bare_shared, .ticks = ticks[0], .groups = r->s->topics, .body = r->s->size};
-    r->bare.listener = listen_any(&r->bare.port);
-    r->ticks = ticks[1];
-    r->bare_pid = start_child(run_bare, &r->bare);
-    r->bare_readers = r->readers;
-    r->bare_readers.shared = r->bare_shared;
-    r->bare_readers.port = r->bare.port;
-    r->bare_readers.form = FORM_PLAIN;
-    r->bare_readers_pid = start_child(run_readers, &r->bare_readers);
-    while (atomic_load(&r->bare_shared->opened) < r->s->channels)
-        wait_us(20 * US_PER_MS);
-    wait_us(US_PER_S / 2);
+    printf("{\"events\":%u,\"deliveries\":%u,\"expected\":%llu,\"seen\":%llu,\"lost\":%u,"
+           "\"bytes\":%llu",
+           events, events * (l->channels / l->topics), (unsigned long long)expected,
+           (unsigned long long)seen_of(s, from), atomic_load(&s->lost), atomic_load(&s->bytes));
+    if (n > 0) {
+        qsort(s->latencies, n, sizeof *s->latencies, by_u32);
+        printf(",\"p50Ms\":%.3f,\"p99Ms\":%.3f,\"maxMs\":%.3f,\"lastMs\":%.3f",
+               s->latencies[n / 2] / 1e3, s->latencies[n * 99ull / 100] / 1e3,
+               s->latencies[n - 1] / 1e3, last_ms(s, from));
+    }
+    puts("}");
 }
 
-/* As many events as the daemon has in a round, evenly spread. */
-static double bare_round(struct run *r)
+static void publish(const struct load *l, char letter, int64_t ms, int64_t period_ms)
 {
-    const struct scenario *s = r->s;
-    unsigned events = (unsigned)(ROUND_US / US_PER_MS) / s->period_ms * s->topics;
-    double written = (double)atomic_load(&r->bare_shared->written), cpu = cpu_us(r->bare_pid);
+    struct shared *s = l->shared;
+    unsigned events = (unsigned)(ms / period_ms) * l->topics, from = next_number;
+    bool is_read = letter == 't' && atomic_load(&s->told) == l->channels;
     int64_t began = clock_now();
+    uint64_t expected = 0;
 
+    CHECK(from + events <= EVENTS_MAX);
+    atomic_store(&s->latency_count, 0);
+    atomic_store(&s->bytes, 0);
+    atomic_store(&s->first, from);
     for (unsigned i = 0; i < events; i++) {
-        int64_t due = began + ROUND_US * i / events, now = clock_now();
-        if (due > now + US_PER_MS)
-            wait_us(due - now);
-        uint16_t group = (uint16_t)(i % s->topics);
-        CHECK(write(r->ticks, &group, sizeof group) == sizeof group);
+        int64_t due = began + ms * US_PER_MS * i / events;
+        while (clock_now() < due)
+            wait_us(due - clock_now());
+        post(l, letter, i % l->topics, next_number++);
+        expected += is_read ? watchers(l, i % l->topics) : 0;
     }
-    wait_us(MAX(began + ROUND_US - clock_now(), 0) + 100 * US_PER_MS);
-    return (cpu_us(r->bare_pid) - cpu) / ((double)atomic_load(&r->bare_shared->written) - written);
+    wait_for_answers();
+    wait_for_readers(l, from, expected);
+    tell_round(l, from, expected);
 }
 
-static void stop_all(struct run *r)
+/* ---- commands ---- */
+
+static void tell_readers(int pipe, char command)
 {
-    stop_child(r->readers_pid);
-    stop_child(r->bare_readers_pid);
-    stop_child(r->bare_pid);
-    stop_child(r->origin_pid);
-    daemon_stop(&r->daemon);
-    close(r->origin.listener);
-    free(r->readers.targets);
-    munmap(r->shared, sizeof *r->shared);
-    if (r->bare_pid) {
-        munmap(r->bare_shared, sizeof *r->bare_shared);
-        close(r->bare.listener);
-        close(r->bare.ticks);
-        close(r->ticks);
-    }
+    CHECK(write(pipe, &command, 1) == 1);
 }
 
-static void be_still(struct run *r)
+static void connect_readers(const struct load *l, int pipe)
 {
-    atomic_store(&r->shared->still, true);
-    wait_us(2 * r->s->period_ms * US_PER_MS);
+    struct shared *s = l->shared;
+    int64_t until = clock_now() + CONNECT_US;
+
+    atomic_store(&s->all_told, 0);
+    tell_readers(pipe, 'c');
+    while (!atomic_load(&s->all_told)) {
+        if (clock_now() > until)
+            panic("%u of %u channels were told something", atomic_load(&s->told), l->channels);
+        wait_us(US_PER_MS);
+    }
+    printf("{\"allMs\":%.3f}\n",
+           (double)(atomic_load(&s->all_told) - atomic_load(&s->connecting)) / US_PER_MS);
 }
 
-static void run_scenario(const struct scenario *s, unsigned rounds)
+static void obey(const struct load *l, int pipe, const char *line)
 {
-    struct run r = {.s = s}, twin = {.s = s};
-    double ours[64], bare[64], poll[64];
+    char letter;
+    int ms, period_ms;
 
-    start_daemon(&twin);
-    be_still(&twin);
-    start_daemon(&r);
-    be_still(&r);
-    double before = pss_bytes(r.daemon.pid);
-    start_readers(&r, false, false);
-    double memory = (pss_bytes(r.daemon.pid) - before) / s->channels;
-    start_bare(&r);
-    for (unsigned i = 0; i < rounds; i++) {
-        struct usage t = measure(&twin), u = measure(&r);
-        poll[i] = t.cpu_us / t.polls;
-        ours[i] = (u.cpu_us - u.polls * poll[i]) / u.deliveries;
-        bare[i] = bare_round(&r);
+    if (strcmp(line, "connect\n") == 0) {
+        connect_readers(l, pipe);
+    } else if (strcmp(line, "disconnect\n") == 0) {
+        tell_readers(pipe, 'd');
+        puts("{}");
+    } else if (sscanf(line, "publish %c %d %d", &letter, &ms, &period_ms) == 3) {
+        publish(l, letter, ms, period_ms);
+    } else {
+        panic("what is '%s'?", line);
     }
-    double a = median(ours, rounds), b = median(bare, rounds);
-    printf("%-20s %8.2f %8.2f %7.2f %9.1f %12.0f\n", s->name, a, b, a / b, median(poll, rounds),
-           memory);
     fflush(stdout);
-    stop_all(&r);
-    stop_all(&twin);
 }
 
-/* ---- latency ---- */
-
-#define WINDOWS 7
-
-static const struct scenario crowd = {"latency", 1, 1000, 100, 1000, false};
-
-static void run_latency(bool stuck)
+static enum form form_of(const char *name)
 {
-    struct run r = {.s = &crowd};
-    struct shared *s;
-
-    start_daemon(&r);
-    start_readers(&r, stuck, true);
-    s = r.shared;
-    /* Fill the socket of the one that is stuck. */
-    atomic_store(&s->size, 200 * 1000);
-    wait_us(4 * US_PER_S);
-    atomic_store(&s->size, crowd.size);
-    wait_us(US_PER_S);
-    /* One disturbance of the machine is of one window: medians over the windows. */
-    double half[WINDOWS], p99[WINDOWS], most = 0;
-    for (unsigned i = 0; i < WINDOWS; i++) {
-        unsigned from = atomic_load(&s->latency_count);
-        wait_us(US_PER_S);
-        unsigned to = MIN(atomic_load(&s->latency_count), (unsigned)LATENCIES);
-        CHECK(to > from + 2000);
-        int64_t *v = s->latencies + from;
-        size_t n = to - from;
-        qsort(v, n, sizeof *v, by_time);
-        half[i] = (double)v[n / 2] / 1000;
-        p99[i] = (double)v[n * 99 / 100] / 1000;
-        most = MAX(most, (double)v[n - 1] / 1000);
+    for (int i = 0; i < FORM_COUNT; i++) {
+        if (strcmp(name, form_names[i]) == 0)
+            return (enum form)i;
     }
-    printf("%-20s %8.2f %8.2f %8.2f\n", stuck ? "with one stuck" : "all read",
-           median(half, WINDOWS), median(p99, WINDOWS), most);
-    fflush(stdout);
-    stop_all(&r);
+    panic("there is no form %s", name);
 }
 
 int main(int argc, char **argv)
 {
-    unsigned rounds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : ROUNDS;
-    const char *part = argc > 2 ? argv[2] : "";
-    struct rlimit limit;
+    char line[256];
+    int commands[2];
 
+    if (argc < 8)
+        panic("usage: bench_fanout FORM PORT CHANNELS TOPICS SIZE SUBSCRIBE PUBLISH");
+    struct load l = {.form = form_of(argv[1]),
+                     .port = (uint16_t)strtoul(argv[2], NULL, 10),
+                     .channels = (unsigned)strtoul(argv[3], NULL, 10),
+                     .topics = (unsigned)strtoul(argv[4], NULL, 10),
+                     .size = (unsigned)strtoul(argv[5], NULL, 10),
+                     .subscribe = argv[6],
+                     .publish = argv[7],
+                     .stuck = argc > 8 && strcmp(argv[8], "stuck") == 0};
+    CHECK(l.topics > 0 && l.channels % l.topics == 0 && l.size > 64);
     signal(SIGPIPE, SIG_IGN);
-    CHECK(rounds > 0 && rounds <= 64);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    printf("1 KB events, one loop, medians of %u rounds\n", rounds);
-    printf("%-20s %8s %8s %7s %9s %12s\n", "", "us each", "bare", "factor", "us a poll",
-           "bytes a chan");
-    for (size_t i = 0; i < ARRAY_LEN(scenarios); i++) {
-        if (strstr(scenarios[i].name, part))
-            run_scenario(&scenarios[i], rounds);
-    }
-    if (!strstr(crowd.name, part))
-        return 0;
-    printf("\nfrom the source's answer to each of 1000 readers, ms (medians of %d windows of 1 s; "
-           "max of all)\n",
-           WINDOWS);
-    printf("%-20s %8s %8s %8s\n", "", "median", "p99", "max");
-    run_latency(false);
-    run_latency(true);
+    raise_limit();
+    CHECK(pipe2(commands, O_CLOEXEC) == 0 && fcntl(commands[0], F_SETFL, O_NONBLOCK) == 0);
+    l.commands = commands[0];
+    l.shared =
+        mmap(NULL, sizeof *l.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(l.shared != MAP_FAILED);
+    pid_t pid = start_child(run_readers, &l);
+    client_ctx = SSL_CTX_new(TLS_client_method());
+    while (fgets(line, sizeof line, stdin))
+        obey(&l, commands[1], line);
+    stop_child(pid);
     return 0;
 }

@@ -1,24 +1,19 @@
 /*
- * What a feed costs: GET next on a feed with a million notifications queued against one with a hundred
- * or two, in turns; and next + complete, notifications a second of one core, against the same loop on
- * a plain SQLite table from which ten rows are selected and then deleted, as durably.
+ * What a feed costs: GET next and its completion, on a feed with so many notifications queued. Prints one line of JSON:
+ * how long GET next takes; and, with MS, notifications a second and their CPU for so long.
  *
- *   bench_feed [QUEUED]
+ *   bench_feed QUEUED [MS]
  *
  * POLLCAST in the environment names the daemon.
  */
 #include <netinet/tcp.h>
-#include <sqlite3.h>
 
 #include "daemon_rig.c"
 
-#define QUEUED 1000000
 #define PART 20000 /* elements of a document: as many are told created, and those before deleted */
 #define ROUNDS 20
-#define CYCLES 10 /* of a round, of each feed */
+#define CYCLES 10 /* of a round */
 #define BATCH 10
-#define LOOP_US (3 * US_PER_S)
-#define BODY 200
 
 /* ---- a connection that is kept ---- */
 
@@ -108,129 +103,63 @@ static void post(const struct daemon *d, const char *name, int count)
     make(d, path, buf_cstr(&b));
 }
 
-/* ---- the plain table ---- */
+/* ---- what is measured ---- */
 
-static void exec(sqlite3 *db, const char *text)
+static void fill(const struct daemon *d, int queued)
 {
-    if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
-        panic("%s: %s", text, sqlite3_errmsg(db));
+    make_feed(d, "queue");
+    if (queued < PART)
+        post(d, "queue", queued);
+    /* Half of them say what is there, half what is there no more. */
+    for (int n = 0; queued >= PART && n < queued + PART; n += 2 * PART)
+        post(d, "queue", PART);
 }
 
-static int64_t own_cpu_us(void)
+/* What was taken is put back, as far as it matters. */
+static void time_next(const struct daemon *d, struct client *c, int queued)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * US_PER_S + t.tv_nsec / 1000;
-}
-
-struct rate {
-    double per_s, per_core_s; /* notifications */
-};
-
-static void plain_batch(sqlite3 *db, sqlite3_stmt *next, sqlite3_stmt *complete)
-{
-    int64_t last = 0;
-    size_t bytes = 0;
-
-    while (sqlite3_step(next) == SQLITE_ROW) {
-        last = sqlite3_column_int64(next, 0);
-        bytes += strlen((const char *)sqlite3_column_text(next, 1));
-    }
-    sqlite3_reset(next);
-    CHECK(last && bytes);
-    sqlite3_bind_int64(complete, 1, last);
-    CHECK(sqlite3_step(complete) == SQLITE_DONE && sqlite3_changes(db) == BATCH);
-    sqlite3_reset(complete);
-}
-
-static struct rate plain_loop(int rows)
-{
-    char dir[] = "/tmp/pollcast-bench-XXXXXX";
-    sqlite3 *db;
-    sqlite3_stmt *next, *complete;
-    uint64_t done = 0;
-
-    CHECK(mkdtemp(dir));
-    AUTO_FREE char *path = xasprintf("%s/plain.db", dir);
-    CHECK(sqlite3_open(path, &db) == SQLITE_OK);
-    exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-             "CREATE TABLE queue(id INTEGER PRIMARY KEY, body TEXT)");
-    AUTO_FREE char *fill = xasprintf("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n "
-                                     "WHERE i < %d) INSERT INTO queue(body) "
-                                     "SELECT hex(zeroblob(%d)) FROM n",
-                                     rows, BODY / 2);
-    exec(db, fill);
-    CHECK(sqlite3_prepare_v2(db, "SELECT id, body FROM queue ORDER BY id LIMIT 10", -1, &next,
-                             NULL) == SQLITE_OK);
-    CHECK(sqlite3_prepare_v2(db, "DELETE FROM queue WHERE id <= ?", -1, &complete, NULL) ==
-          SQLITE_OK);
-    int64_t began = clock_now(), cpu = own_cpu_us();
-    for (; clock_now() - began < LOOP_US && done + BATCH < (uint64_t)rows; done += BATCH)
-        plain_batch(db, next, complete);
-    struct rate r = {(double)done * US_PER_S / (double)(clock_now() - began),
-                     (double)done * US_PER_S / (double)(own_cpu_us() - cpu)};
-    sqlite3_finalize(next);
-    sqlite3_finalize(complete);
-    sqlite3_close(db);
-    remove_dir(dir);
-    return r;
-}
-
-/* ---- the feed ---- */
-
-static struct rate feed_loop(const struct daemon *d, struct client *c)
-{
-    int64_t began = clock_now();
-    double cpu = cpu_us(d->pid);
-    uint64_t done = 0;
-
-    for (; clock_now() - began < LOOP_US; done += BATCH)
-        (void)cycle(c, "many");
-    return (struct rate){(double)done * US_PER_S / (double)(clock_now() - began),
-                         (double)done * US_PER_S / (cpu_us(d->pid) - cpu)};
-}
-
-static void compare(const struct daemon *d, struct client *c)
-{
-    double few[ROUNDS * CYCLES], many[ROUNDS * CYCLES];
+    double us[ROUNDS * CYCLES];
     unsigned n = 0;
 
     for (int round = 0; round < ROUNDS; round++) {
-        post(d, "few", 100);
-        for (int i = 0; i < CYCLES; i++, n++) {
-            few[n] = cycle(c, "few");
-            many[n] = cycle(c, "many");
-        }
+        for (int i = 0; i < CYCLES; i++)
+            us[n++] = cycle(c, "queue");
+        if (queued < PART)
+            post(d, "queue", CYCLES * BATCH / 2);
     }
-    double a = median(few, n), b = median(many, n);
-    printf("GET next, a hundred queued   %8.0f us\n", a);
-    printf("GET next, a million queued   %8.0f us   x%.2f (to be: at most 2)\n", b, b / a);
+    qsort(us, n, sizeof *us, by_value);
+    printf("\"p50Ms\":%.4f,\"p99Ms\":%.4f", us[n / 2] / 1e3, us[n * 99 / 100] / 1e3);
+}
+
+static void rate(const struct daemon *d, struct client *c, int64_t for_us)
+{
+    int64_t began = clock_now();
+    double cpu = cpu_us(d->pid);
+    double done = 0;
+
+    for (; clock_now() - began < for_us; done += BATCH)
+        (void)cycle(c, "queue");
+    printf(",\"cpuUs\":%.2f,\"perS\":%.0f", (cpu_us(d->pid) - cpu) / done,
+           done * US_PER_S / (double)(clock_now() - began));
 }
 
 int main(int argc, char **argv)
 {
     static const char *const args[] = {
         "--loops", "1", "--payload-max-bytes", "64 MiB", "--http-max-body-bytes", "64 MiB", NULL};
-    int queued = argc > 1 ? (int)strtol(argv[1], NULL, 10) : QUEUED;
-    struct daemon d = daemon_start(args);
+    int queued = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
     int on = 1;
 
-    make_feed(&d, "many");
-    make_feed(&d, "few");
-    /* Half of them say what is there, half what is there no more. */
-    for (int n = 0; n < queued + PART; n += 2 * PART)
-        post(&d, "many", PART);
-    printf("%.0f notifications queued\n", metric(&d, "feed_notes_total"));
+    CHECK(queued > 0);
+    struct daemon d = daemon_start(args);
+    fill(&d, queued);
     struct client c = {.fd = connect_to(d.port)};
     CHECK(setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0);
-    compare(&d, &c);
-    struct rate feed = feed_loop(&d, &c), plain = plain_loop(queued);
-    printf("next + complete              %8.0f /s  %8.0f /s of a core\n", feed.per_s,
-           feed.per_core_s);
-    printf("plain SQLite table           %8.0f /s  %8.0f /s of a core   x%.2f, of a core x%.2f\n",
-           plain.per_s, plain.per_core_s, feed.per_s / plain.per_s,
-           feed.per_core_s / plain.per_core_s);
+    printf("{\"queued\":%.0f,", metric(&d, "feed_notes_total"));
+    time_next(&d, &c, queued);
+    if (argc > 2)
+        rate(&d, &c, strtol(argv[2], NULL, 10) * US_PER_MS);
+    puts("}");
     buf_done(&c.in);
     close(c.fd);
     daemon_stop(&d);

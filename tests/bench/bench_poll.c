@@ -1,47 +1,27 @@
 /*
- * What a poll costs: our fetcher against a bare loop around libcurl that does everything right and
- * nothing else (bare_curl.c). Same origin, same options, interleaved rounds, medians of CPU time
- * (user and system) per poll.
+ * What polls cost without a daemon around them: our fetcher, or a bare loop around libcurl that does everything right
+ * and nothing else (bare_curl.c). Same origin, same options, one thread.
  *
- *   bench_poll [ROUNDS [PART]]      PART: only the lines whose name contains it
+ *   bench_poll bare|fetcher NAME=VALUE...
  *
- * Closed loop: so many requests under way, each end starts the next. Scheduled: each target once a
- * second, phases spread, on a grid of 1 ms.
+ * port, hosts (addresses from 127.0.0.1 on), targets, path; conditional=1: with If-None-Match; ca=FILE: over TLS; large=1:
+ * bodies over 16 KiB; warm_ms, measured_ms. period_ms: each target once in so long, phases spread, on a grid of 1 ms; or
+ * in_flight: closed loop, so many requests under way, each end starts the next. Prints one line of JSON: CPU time (user
+ * and system) per poll, polls a second, lateness of starts, polls skipped, its memory.
  */
 #include "bench_poll.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "bare_curl.c"
 #include "io/fetch.h"
 
-#define HOSTS 1000
-#define ROUNDS 3
-
-static const struct work works[] = {
-    /* name, hosts, targets, under way, body, 304, period, warm-up, measured */
-    {"closed, 1 host, 1 KB", 1, 100, 100, 1024, false, 0, 300000, 700000},
-    {"closed, 100 hosts, 1 KB", 100, 100, 100, 1024, false, 0, 300000, 700000},
-    {"closed, 100 hosts, 304", 100, 100, 100, 1024, true, 0, 300000, 700000},
-    {"closed, 100 hosts, 20 KB", 100, 100, 100, 20480, false, 0, 300000, 700000},
-    {"closed, 100 hosts, 50 KB", 100, 100, 100, 51200, false, 0, 300000, 700000},
-    {"closed, 1000 hosts, 1 KB", 1000, 1000, 100, 1024, false, 0, 600000, 700000},
-    {"10000 a second, 100 hosts, 1 KB", 100, 10000, 0, 1024, false, 1000000, 1500000, 2000000},
-    {"10000 a second, 100 hosts, 304", 100, 10000, 0, 1024, true, 1000000, 1500000, 2000000},
-    {"1000 a second, 1000 hosts, 1 KB", 1000, 1000, 0, 1024, false, 1000000, 1500000, 2000000},
-};
-
-static uint16_t ports[HOSTS];
-
 /* ---- shared by both clients ---- */
 
-int64_t cpu_now(void)
+static int64_t cpu_now(void)
 {
     struct rusage u;
 
@@ -50,46 +30,79 @@ int64_t cpu_now(void)
            u.ru_stime.tv_usec;
 }
 
-size_t memory_kb(void)
+static unsigned long pss_kib(void)
 {
     char line[128];
-    size_t kb = 0;
-    FILE *f = fopen("/proc/self/status", "r");
+    unsigned long kib = 0;
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
 
     while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, "VmRSS:", 6) == 0)
-            kb = strtoul(line + 6, NULL, 10);
+        if (strncmp(line, "Pss:", 4) == 0)
+            kib = strtoul(line + 4, NULL, 10);
     if (f)
         fclose(f);
-    return kb;
+    return kib;
 }
 
-void url_of_target(const struct work *w, unsigned target, char *buf, size_t size)
+char *url_of_target(const struct work *w, unsigned target)
 {
-    unsigned host = target % w->hosts;
-    struct in_addr a = {htonl(INADDR_LOOPBACK + host)};
+    struct in_addr a = {htonl(INADDR_LOOPBACK + target % w->hosts)};
+    const char *at = strstr(w->path, "%u");
     char ip[INET_ADDRSTRLEN];
 
     inet_ntop(AF_INET, &a, ip, sizeof ip);
-    snprintf(buf, size, "http://%s:%u/%zu", ip, ports[host], w->body);
+    if (!at)
+        return xasprintf("%s://%s:%u%s", w->scheme, ip, w->port, w->path);
+    return xasprintf("%s://%s:%u%.*s%u%s", w->scheme, ip, w->port, (int)(at - w->path), w->path,
+                     target, at + 2);
 }
 
-/* Count and time from the end of the warm-up on. */
+void measure_late(struct measure *m, int64_t us)
+{
+    if (m->late_count == m->late_room) {
+        m->late_room = MAX(2 * m->late_room, (size_t)4096);
+        m->late_us = xrealloc(m->late_us, m->late_room * sizeof *m->late_us);
+    }
+    m->late_us[m->late_count++] = (double)us;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void report(struct measure *m, int64_t now)
+{
+    double polls = (double)MAX(m->polls, 1), us = (double)(cpu_now() - m->cpu_us);
+    double seconds = (double)(now - m->began) / 1e6;
+
+    if (m->errors > 0)
+        panic("%u polls failed", m->errors);
+    printf("{\"cpuUs\":%.3f,\"perS\":%.1f,\"core\":%.4f,\"pssKib\":%lu", us / polls,
+           (double)m->polls / seconds, us / 1e6 / seconds, pss_kib());
+    if (m->late_count > 0) {
+        qsort(m->late_us, m->late_count, sizeof *m->late_us, by_value);
+        printf(",\"lateP99Ms\":%.3f,\"lateMaxMs\":%.3f,\"skipped\":%u",
+               m->late_us[m->late_count * 99 / 100] / 1e3, m->late_us[m->late_count - 1] / 1e3,
+               m->skipped);
+    }
+    puts("}");
+}
+
 void measure_tick(struct measure *m, const struct work *w, int64_t now)
 {
     if (!m->began && now >= m->started + w->warm_us) {
         m->began = now;
-        m->cpu = cpu_now();
+        m->cpu_us = cpu_now();
         m->polls = 0;
-        m->late_us = m->late_max_us = 0;
+        m->skipped = 0;
+        m->late_count = 0;
     }
     if (m->began && !m->over && now >= m->began + w->measured_us) {
         m->over = true;
-        m->out.cpu_us = (double)(cpu_now() - m->cpu) / (double)MAX(m->polls, 1);
-        m->out.per_s = (double)m->polls * 1e6 / (double)(now - m->began);
-        m->out.late_ms = (double)m->late_us / 1e3 / (double)MAX(m->polls, 1);
-        m->out.late_max_ms = (double)m->late_max_us / 1e3;
-        m->out.rss_kb = memory_kb();
+        report(m, now);
     }
 }
 
@@ -124,8 +137,8 @@ static void our_done(const struct fetch_result *res, void *arg)
     t->busy = false;
     o->running--;
     o->m.polls++;
-    if (res->err)
-        o->m.out.errors++;
+    if (res->err || (res->status != 200 && res->status != 304))
+        o->m.errors++;
     t->last = res->hash;
     if (o->w->period_us || o->m.over)
         return;
@@ -140,7 +153,7 @@ static void our_start(struct ours *o, struct our_target *t)
     struct fetch_params p = {.deadline = loop_now(o->loop) + 30 * US_PER_S, .max_bytes = 1 << 20};
 
     if (t->busy) {
-        o->m.out.skipped++;
+        o->m.skipped++;
         return;
     }
     if (o->w->conditional)
@@ -167,147 +180,84 @@ static void our_tick(struct timer *timer, void *arg)
     timer_set(o->loop, timer, apart ? MAX(now + US_PER_MS, o->next_due) : now + 10 * US_PER_MS);
 }
 
-static void run_ours(const struct work *w, struct outcome *ret)
+/* The process ends after it: nothing is freed. */
+static void our_run(const struct work *w)
 {
-    struct ours o = {.w = w, .loop = loop_new(0)};
+    struct ours *o = xcalloc(1, sizeof *o);
     struct fetcher_conf conf;
-    char url[128];
 
+    o->w = w;
+    o->loop = loop_new(0);
     fetcher_conf_default(&conf);
     conf.per_host = MAX(conf.per_host, w->in_flight / w->hosts);
-    o.fr = fetcher_new(o.loop, &conf, NULL);
-    o.targets = xcalloc(w->targets, sizeof *o.targets);
+    conf.max_connections = MAX(conf.max_connections, w->hosts);
+    conf.ca_file = w->ca;
+    o->fr = fetcher_new(o->loop, &conf, NULL);
+    o->targets = xcalloc(w->targets, sizeof *o->targets);
     for (unsigned i = 0; i < w->targets; i++) {
-        url_of_target(w, i, url, sizeof url);
-        o.targets[i].o = &o;
-        o.targets[i].t = fetch_target_new(str_of(url), NULL);
+        AUTO_FREE char *url = url_of_target(w, i);
+        o->targets[i].o = o;
+        o->targets[i].t = fetch_target_new(str_of(url), NULL);
     }
-    o.m.started = o.next_due = clock_now();
-    timer_init(&o.tick, our_tick, &o);
-    timer_set(o.loop, &o.tick, o.m.started);
+    o->m.started = o->next_due = clock_now();
+    timer_init(&o->tick, our_tick, o);
+    timer_set(o->loop, &o->tick, o->m.started);
     for (unsigned i = 0; !w->period_us && i < w->in_flight; i++)
-        our_start(&o, &o.targets[o.next++ % w->targets]);
-    while (!o.m.over || o.running > 0)
-        uv_run(loop_uv(o.loop), UV_RUN_ONCE);
-    *ret = o.m.out;
-    fetcher_free(o.fr);
-    loop_free(o.loop);
-    for (unsigned i = 0; i < w->targets; i++)
-        fetch_target_free(o.targets[i].t);
-    free(o.targets);
+        our_start(o, &o->targets[o->next++ % w->targets]);
+    while (!o->m.over)
+        uv_run(loop_uv(o->loop), UV_RUN_ONCE);
 }
 
-/* ---- rounds ---- */
+/* ---- main ---- */
 
-static void pin(unsigned cpu)
+static unsigned number_of(int argc, char **argv, const char *name, unsigned otherwise)
 {
-    cpu_set_t set;
+    size_t n = strlen(name);
 
-    if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-        return;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    sched_setaffinity(0, sizeof set, &set);
+    for (int i = 2; i < argc; i++)
+        if (strncmp(argv[i], name, n) == 0 && argv[i][n] == '=')
+            return (unsigned)strtoul(argv[i] + n + 1, NULL, 10);
+    return otherwise;
 }
 
-/* Each run has a process of its own: nothing is warm that the other made so. */
-static struct outcome run(const struct work *w,
-                          void (*client)(const struct work *, struct outcome *))
+static const char *text_of(int argc, char **argv, const char *name)
 {
-    struct outcome out = {0};
-    int pipe_fd[2], status = 0;
+    size_t n = strlen(name);
 
-    fflush(stdout);
-    if (pipe(pipe_fd))
-        panic("no pipe");
-    pid_t pid = fork();
-    if (pid == 0) {
-        pin(0);
-        client(w, &out);
-        _exit(write(pipe_fd[1], &out, sizeof out) == sizeof out ? 0 : 1);
-    }
-    close(pipe_fd[1]);
-    if (pid < 0 || read(pipe_fd[0], &out, sizeof out) != sizeof out)
-        panic("a client died");
-    close(pipe_fd[0]);
-    waitpid(pid, &status, 0);
-    return out;
-}
-
-static int by_cpu(const void *a, const void *b)
-{
-    double x = ((const struct outcome *)a)->cpu_us, y = ((const struct outcome *)b)->cpu_us;
-
-    return x < y ? -1 : x > y;
-}
-
-static void print(const struct work *w, struct outcome *bare, struct outcome *ours, size_t rounds)
-{
-    qsort(bare, rounds, sizeof *bare, by_cpu);
-    qsort(ours, rounds, sizeof *ours, by_cpu);
-    const struct outcome *b = &bare[rounds / 2], *o = &ours[rounds / 2];
-    printf("%-34s %6.1f %6.1f %6.2f %9.0f %9.0f %7.2f %7.1f %6zu %6zu %5u %5u\n", w->name,
-           b->cpu_us, o->cpu_us, o->cpu_us / b->cpu_us, b->per_s, o->per_s, o->late_ms,
-           o->late_max_ms, b->rss_kb / 1024, o->rss_kb / 1024, o->errors + b->errors, o->skipped);
-}
-
-/* The origin stands beside this program, and ends when `hold` is closed. */
-static pid_t start_origin(int *ret_hold)
-{
-    char path[4096];
-    int in[2], out[2];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 16);
-
-    if (n < 0 || pipe(in) || pipe(out))
-        panic("cannot start the origin");
-    path[n] = '\0';
-    char *name = strrchr(path, '/') + 1;
-    snprintf(name, 16, "bench_origin");
-    pid_t pid = fork();
-    if (pid == 0) {
-        char hosts[16];
-        pin(1);
-        dup2(in[0], STDIN_FILENO);
-        dup2(out[1], STDOUT_FILENO);
-        close(in[1]);
-        snprintf(hosts, sizeof hosts, "%d", HOSTS);
-        execl(path, path, hosts, (char *)NULL);
-        _exit(127);
-    }
-    close(in[0]);
-    close(out[1]);
-    FILE *f = fdopen(out[0], "r");
-    for (unsigned i = 0; i < HOSTS; i++) {
-        char line[16];
-        if (!f || !fgets(line, sizeof line, f))
-            panic("the origin %s does not start", path);
-        ports[i] = (uint16_t)strtoul(line, NULL, 10);
-    }
-    fclose(f);
-    *ret_hold = in[1];
-    return pid;
+    for (int i = 2; i < argc; i++)
+        if (strncmp(argv[i], name, n) == 0 && argv[i][n] == '=')
+            return argv[i] + n + 1;
+    return NULL;
 }
 
 int main(int argc, char **argv)
 {
-    size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : ROUNDS;
-    struct outcome bare[64], ours[64];
-    int hold = -1;
-    pid_t origin = start_origin(&hold);
+#define NUMBER(name, otherwise) number_of(argc, argv, name, otherwise)
+    struct rlimit files;
+    struct work w = {
+        .port = NUMBER("port", 0),
+        .path = text_of(argc, argv, "path"),
+        .ca = text_of(argc, argv, "ca"),
+        .hosts = NUMBER("hosts", 1),
+        .targets = NUMBER("targets", 100),
+        .in_flight = NUMBER("in_flight", 0),
+        .conditional = NUMBER("conditional", 0) != 0,
+        .large = NUMBER("large", 0) != 0,
+        .period_us = NUMBER("period_ms", 0) * US_PER_MS,
+        .warm_us = NUMBER("warm_ms", 500) * US_PER_MS,
+        .measured_us = NUMBER("measured_ms", 1000) * US_PER_MS,
+    };
 
-    rounds = MAX(MIN(rounds, ARRAY_LEN(bare)), 1);
-    printf("%-34s %6s %6s %6s %9s %9s %7s %7s %6s %6s %5s %5s\n", "CPU us per poll", "bare", "ours",
-           "ratio", "bare/s", "ours/s", "late ms", "max", "bareMB", "oursMB", "err", "skip");
-    for (size_t i = 0; i < ARRAY_LEN(works); i++) {
-        if (argc > 2 && !strstr(works[i].name, argv[2]))
-            continue;
-        for (size_t r = 0; r < rounds; r++) {
-            bare[r] = run(&works[i], bare_run);
-            ours[r] = run(&works[i], run_ours);
-        }
-        print(&works[i], bare, ours, rounds);
+    if (argc < 2 || !w.port || !w.path || (w.period_us > 0) == (w.in_flight > 0))
+        panic("see the head of bench_poll.c");
+    w.scheme = w.ca ? "https" : "http";
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
     }
-    close(hold);
-    waitpid(origin, NULL, 0);
+    if (strcmp(argv[1], "bare") == 0)
+        bare_run(&w);
+    else
+        our_run(&w);
     return 0;
 }

@@ -3,40 +3,34 @@
 #define BENCH_POLL_H
 
 #include "base/clock.h"
+#include "base/str.h"
 
 struct work {
-    const char *name;
+    const char *scheme;
+    unsigned port;
+    const char *path; /* "%u" in it stands for the number of the target */
+    const char *ca;   /* PEM file; NULL: the system's */
     unsigned hosts, targets;
     unsigned in_flight; /* closed loop */
-    size_t body;
     bool conditional;
+    bool large;        /* bodies over 16 KiB */
     int64_t period_us; /* 0: closed loop */
     int64_t warm_us, measured_us;
 };
 
-struct outcome {
-    double cpu_us; /* per poll */
-    double per_s;
-    double late_ms, late_max_ms; /* of starts; mean and most */
-    size_t rss_kb;
-    unsigned errors, skipped;
-};
-
 struct measure {
-    int64_t started, began, cpu;
-    int64_t polls, late_us, late_max_us;
+    int64_t started, began, cpu_us;
+    int64_t polls;
+    unsigned errors, skipped; /* skipped: due while the one before was under way */
+    double *late_us;          /* of starts, in the order of their ends */
+    size_t late_count, late_room;
     bool over;
-    struct outcome out;
 };
 
-int64_t cpu_now(void);
-size_t memory_kb(void);
-void url_of_target(const struct work *w, unsigned target, char *buf, size_t size);
+/* Whole URL, for the caller to free. */
+char *url_of_target(const struct work *w, unsigned target);
+/* Counts and times from the end of the warm-up on; prints the figures when it is over. */
 void measure_tick(struct measure *m, const struct work *w, int64_t now);
-static inline void measure_late(struct measure *m, int64_t us)
-{
-    m->late_us += us;
-    m->late_max_us = MAX(m->late_max_us, us);
-}
+void measure_late(struct measure *m, int64_t us);
 
 #endif

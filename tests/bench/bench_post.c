@@ -1,90 +1,24 @@
 /*
- * What a post costs: documents of 1 KB posted to the daemon, by many connections of which each waits
- * for its answer, against a bare loop that inserts the same bodies in SQLite in groups and is as
- * durable; and one post at a time against one transaction at a time. Rounds of either interleaved,
- * medians.
+ * What a post costs: documents of 1 KB posted to the daemon. Prints one line of JSON.
  *
- *   bench_post [ROUNDS]
+ *   bench_post many POSTERS TOPICS [trim]   so many connections, of which each waits for its answer
+ *   bench_post single COUNT                 one post at a time
  *
  * POLLCAST in the environment names the daemon. The posters share the machine with it.
  */
 #include <netinet/tcp.h>
-#include <sqlite3.h>
 #include <sys/epoll.h>
 
 #include "daemon_rig.c"
 
-#define ROUNDS 5
-#define ROUNDS_MAX 64
 #define BODY 1024
 #define ROUND_US US_PER_S
 #define WARM_US (US_PER_S / 4)
-#define GROUP 100
 #define TOPICS 100
 #define POSTERS_MAX 512
-#define SINGLES 1500
 #define PATH "/streams/publishers/http-post/api/v1/topics/"
 
-/* ---- the bare loop ---- */
-
-struct bare {
-    char dir[64];
-    sqlite3 *db;
-    sqlite3_stmt *insert;
-    int64_t next; /* rowid */
-};
-
 static char body[BODY + 1];
-
-static void exec(sqlite3 *db, const char *text)
-{
-    if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
-        panic("%s: %s", text, sqlite3_errmsg(db));
-}
-
-static void bare_start(struct bare *b)
-{
-    *b = (struct bare){.dir = "/tmp/pollcast-bench-XXXXXX", .next = 1};
-    CHECK(mkdtemp(b->dir));
-    AUTO_FREE char *path = xasprintf("%s/bare.db", b->dir);
-    CHECK(sqlite3_open(path, &b->db) == SQLITE_OK);
-    exec(b->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                "CREATE TABLE events(topic INTEGER, seq INTEGER, time INTEGER, body BLOB)");
-    CHECK(sqlite3_prepare_v2(b->db,
-                             "INSERT INTO events(rowid, topic, seq, time, body) VALUES(?,?,?,1,?)",
-                             -1, &b->insert, NULL) == SQLITE_OK);
-}
-
-static void bare_stop(struct bare *b)
-{
-    sqlite3_finalize(b->insert);
-    sqlite3_close(b->db);
-    remove_dir(b->dir);
-}
-
-static void bare_commit(struct bare *b, int count)
-{
-    exec(b->db, "BEGIN");
-    for (int i = 0; i < count; i++, b->next++) {
-        sqlite3_bind_int64(b->insert, 1, b->next);
-        sqlite3_bind_int64(b->insert, 2, b->next % TOPICS);
-        sqlite3_bind_int64(b->insert, 3, b->next / TOPICS);
-        sqlite3_bind_blob(b->insert, 4, body, BODY, SQLITE_STATIC);
-        CHECK(sqlite3_step(b->insert) == SQLITE_DONE);
-        sqlite3_reset(b->insert);
-    }
-    exec(b->db, "COMMIT");
-}
-
-/* Bodies a second. */
-static double bare_round(struct bare *b)
-{
-    int64_t began = clock_now(), first = b->next;
-
-    while (clock_now() - began < ROUND_US)
-        bare_commit(b, GROUP);
-    return (double)(b->next - first) * US_PER_S / (double)(clock_now() - began);
-}
 
 /* ---- posters ---- */
 
@@ -171,19 +105,7 @@ static void posters_stop(struct posters *s)
     close(s->ep);
 }
 
-/* ---- rows ---- */
-
-struct row {
-    const char *name;
-    size_t posters, topics;
-};
-
-static const struct row rows[] = {
-    {"1 topic, 16 posters", 16, 1},
-    {"1 topic, 128 posters", 128, 1},
-    {"100 topics, 100 posters", 100, TOPICS},
-    {"100 topics, 400 posters", 400, TOPICS},
-};
+/* ---- many ---- */
 
 static struct daemon start_daemon(bool trims)
 {
@@ -202,107 +124,67 @@ static struct daemon start_daemon(bool trims)
     return d;
 }
 
-struct outcome {
-    double rate, cpu_us, group;
-};
-
-static struct outcome measure(const struct daemon *d, struct posters *s)
+static void run_many(struct posters *s, size_t posters, size_t topics, bool trims)
 {
+    struct daemon d = start_daemon(trims);
+
+    posters_start(s, &d, posters, topics);
     posters_run(s, clock_now() + WARM_US);
-    double groups = metric(d, "store_groups_total"), cpu = cpu_us(d->pid);
+    double groups = metric(&d, "store_groups_total"), cpu = cpu_us(d.pid);
     uint64_t answered = s->answered;
     int64_t began = clock_now();
-
     posters_run(s, began + ROUND_US);
-    double n = (double)(s->answered - answered);
-    return (struct outcome){
-        .rate = n * US_PER_S / (double)(clock_now() - began),
-        .cpu_us = (cpu_us(d->pid) - cpu) / n,
-        .group = n / (metric(d, "store_groups_total") - groups),
-    };
-}
-
-static void run_row(const struct row *row, bool trims, unsigned rounds)
-{
-    struct posters *s = xcalloc(1, sizeof *s);
-    struct daemon d = start_daemon(trims);
-    double rate[ROUNDS_MAX], cpu[ROUNDS_MAX], group[ROUNDS_MAX], bare[ROUNDS_MAX];
-    struct bare b;
-
-    bare_start(&b);
-    for (unsigned i = 0; i < rounds; i++) {
-        posters_start(s, &d, row->posters, row->topics);
-        struct outcome o = measure(&d, s);
-        posters_stop(s);
-        rate[i] = o.rate;
-        cpu[i] = o.cpu_us;
-        group[i] = o.group;
-        bare[i] = bare_round(&b);
-    }
-    double ours = median(rate, rounds), theirs = median(bare, rounds);
-    printf("%-34s %9.0f %9.0f %7.2f %8.1f %8.1f\n", row->name, ours, theirs, ours / theirs,
-           median(cpu, rounds), median(group, rounds));
-    fflush(stdout);
-    bare_stop(&b);
+    double n = (double)(s->answered - answered), us = (double)(clock_now() - began);
+    printf("{\"cpuUs\":%.2f,\"perS\":%.0f,\"inGroup\":%.1f}\n", (cpu_us(d.pid) - cpu) / n,
+           n * US_PER_S / us, n / (metric(&d, "store_groups_total") - groups));
+    posters_stop(s);
     daemon_stop(&d);
-    free(s);
 }
 
 /* ---- one at a time ---- */
 
-static double at(double *v, unsigned n, double part)
+static void post_once(struct poster *p)
 {
-    qsort(v, n, sizeof *v, by_value);
-    return v[MIN((unsigned)(part * n), n - 1)];
+    send_request(p);
+    while (!take_answer(p))
+        ;
 }
 
-static void run_singles(void)
+static void run_single(struct posters *s, size_t count)
 {
-    static double post_us[SINGLES], bare_us[SINGLES];
-    struct posters *s = xcalloc(1, sizeof *s);
+    AUTO_FREE double *ms = xcalloc(count, sizeof *ms);
     struct daemon d = start_daemon(false);
-    struct bare b;
 
-    bare_start(&b);
     posters_start(s, &d, 1, 1);
     while (!take_answer(&s->v[0]))
         ;
-    for (unsigned i = 0; i < SINGLES; i++) {
+    for (size_t i = 0; i < count; i++) {
         int64_t began = clock_now();
-        send_request(&s->v[0]);
-        while (!take_answer(&s->v[0]))
-            ;
-        int64_t posted = clock_now();
-        bare_commit(&b, 1);
-        post_us[i] = (double)(posted - began);
-        bare_us[i] = (double)(clock_now() - posted);
+        post_once(&s->v[0]);
+        ms[i] = (double)(clock_now() - began) / 1e3;
     }
-    printf("%-34s %9.0f %9.0f %7.2f\n", "one post at a time, us, median", at(post_us, SINGLES, 0.5),
-           at(bare_us, SINGLES, 0.5), at(post_us, SINGLES, 0.5) / at(bare_us, SINGLES, 0.5));
-    printf("%-34s %9.0f %9.0f %7.2f\n", "one post at a time, us, p99", at(post_us, SINGLES, 0.99),
-           at(bare_us, SINGLES, 0.99), at(post_us, SINGLES, 0.99) / at(bare_us, SINGLES, 0.99));
+    qsort(ms, count, sizeof *ms, by_value);
+    printf("{\"p50Ms\":%.4f,\"p99Ms\":%.4f,\"maxMs\":%.4f}\n", ms[count / 2], ms[count * 99 / 100],
+           ms[count - 1]);
     posters_stop(s);
-    bare_stop(&b);
     daemon_stop(&d);
-    free(s);
 }
 
 int main(int argc, char **argv)
 {
-    unsigned rounds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : ROUNDS;
+    AUTO_FREE struct posters *s = xcalloc(1, sizeof *s);
+    size_t count = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+    size_t topics = argc > 3 ? strtoul(argv[3], NULL, 10) : 1;
 
-    CHECK(rounds > 0 && rounds <= ROUNDS_MAX);
+    CHECK(count > 0 && topics > 0 && topics <= TOPICS);
     signal(SIGPIPE, SIG_IGN);
     memset(body, 'x', BODY);
     body[0] = body[BODY - 1] = '"';
-    printf(
-        "documents of 1 KB, payload type event, two loops, medians of %u rounds; bare: SQLite in "
-        "groups of %d\n",
-        rounds, GROUP);
-    printf("%-34s %9s %9s %7s %8s %8s\n", "", "posts/s", "bare/s", "ratio", "us CPU", "in group");
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        run_row(&rows[i], false, rounds);
-    run_row(&(struct row){"100 topics, 400 posters, trimmed", 400, TOPICS}, true, rounds);
-    run_singles();
+    if (strcmp(argv[1], "single") == 0) {
+        run_single(s, count);
+    } else {
+        CHECK(count <= POSTERS_MAX);
+        run_many(s, count, topics, argc > 4);
+    }
     return 0;
 }

@@ -1,24 +1,58 @@
 // What the benchmarks of the whole program share.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import path from 'node:path';
 import readline from 'node:readline';
 
-export const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
+import { tempFolder } from '../live/lib/daemon.js';
+
+import { Missing, MISSING_STATUS } from './bench_figures.mjs';
+
+export { median, Missing } from './bench_figures.mjs';
+
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// The origin of origin.c on so many addresses: {url(i, path), stop()}.
-export async function startOrigin(build, hosts) {
-  const child = spawn(path.join(build, 'tests/bench/bench_origin'), [String(hosts)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const ports = [];
-  for await (const line of readline.createInterface({ input: child.stdout })) {
-    ports.push(Number(line));
-    if (ports.length === hosts) break;
+const peers = path.join(path.dirname(new URL(import.meta.url).pathname), '../../build/deps/bench/root');
+
+// Where a peer's program is that tools/deps --bench unpacked.
+export function peer(name) {
+  const file = [`usr/bin/${name}`, `usr/sbin/${name}`].map((at) => path.join(peers, at)).find((at) => fs.existsSync(at));
+  if (!file) throw new Missing(`${name} is not there (tools/deps --bench)`);
+  return file;
+}
+
+// The origin of origin.c, of so many hosts: {port, url(i, path), ask(path), stop()}. authority: that of
+// tests/live/lib/authority.js, for TLS.
+export async function startOrigin(build, hosts = 1, authority = undefined) {
+  const addresses = Array.from({ length: hosts }, (_, i) => `127.${(i + 1) >> 16}.${((i + 1) >> 8) & 255}.${(i + 1) & 255}`);
+  const args = [];
+  if (authority) {
+    const { cert, key } = authority.issue({ names: addresses.map((address) => `IP:${address}`) });
+    const folder = tempFolder();
+    for (const [name, text] of Object.entries({ cert, key })) {
+      args.push(path.join(folder, name));
+      fs.writeFileSync(args.at(-1), text);
+    }
   }
+  const child = spawn(path.join(build, 'tests/bench/bench_origin'), args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [line] = await once(readline.createInterface({ input: child.stdout }), 'line');
+  const url = (i, at) => `${authority ? 'https' : 'http'}://${addresses[i % hosts]}:${line}${at}`;
+  const agent = new (authority ? https : http).Agent({ keepAlive: true });
   return {
-    url: (i, at) => `http://127.0.0.${1 + (i % hosts)}:${ports[i % hosts]}${at}`,
+    port: Number(line),
+    url,
+    ca: authority?.file,
     stop: () => child.stdin.end(),
+    async ask(at) {
+      const options = { agent, ca: authority && fs.readFileSync(authority.file) };
+      const [answer] = await once((authority ? https : http).get(url(0, at), options), 'response');
+      const parts = [];
+      for await (const part of answer) parts.push(part);
+      return JSON.parse(Buffer.concat(parts).toString());
+    },
   };
 }
 
@@ -26,6 +60,29 @@ export async function startOrigin(build, hosts) {
 export function cpu(pid) {
   const of = (task) => Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
   return fs.readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + of(task), 0) / 1000;
+}
+
+// Memory that is this process' share, KiB.
+export function pssKib(pid) {
+  return Number(/^Pss:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]);
+}
+
+// Runs a program that prints one line of JSON, its figures. It ends with this process, if not before. input: what it reads.
+export async function figuresOf(file, args = [], { input, ...options } = {}) {
+  const child = spawn(file, args.map(String), { stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'inherit'], ...options });
+  child.stdin?.end(input);
+  const kill = () => child.kill('SIGKILL');
+  process.on('exit', kill);
+  const ended = new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal }));
+  });
+  const parts = [];
+  child.stdout.on('data', (part) => parts.push(part));
+  const { code, signal } = await ended.finally(() => process.off('exit', kill));
+  if (code === MISSING_STATUS) throw new Missing('it is not installed (tools/deps --bench)');
+  if (code !== 0) throw new Error(`${path.basename(file)} ended with ${signal ?? code}`);
+  return JSON.parse(Buffer.concat(parts).toString());
 }
 
 export async function metrics(daemon) {

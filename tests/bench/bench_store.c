@@ -1,6 +1,10 @@
 /*
- * What the store costs: events a second by size of group, next to a bare loop of SQLite inserts in
- * the same run; opening with many topics; reading the end of a long journal. Prints a table.
+ * What the store costs. Each prints one line of JSON.
+ *
+ *   bench_store commit GROUP [KEEP]   events of 1 KB a second by the most in a group; KEEP: so many are kept per topic, and
+ *                                     are there before
+ *   bench_store open [unclean]        opening with 100 000 topics; after a crash, when all of them leap
+ *   bench_store read                  reading the last 100 events of 10 000
  *
  * The loop of main() is the only sender. It keeps two groups under way, so that one can be
  * written while the next gathers.
@@ -16,10 +20,9 @@
 #define TOPICS 1000
 #define BODY 1024
 #define ROUND_US (2 * US_PER_S)
-#define BARE_GROUP 100
+#define ROUND_EVENTS 100000 /* at most: a disk that is written to for long may become slow */
 #define MANY_TOPICS 100000
 #define LONG_JOURNAL 10000
-#define KEEP_FEW 16 /* so that journals are trimmed within a round */
 #define READ_LAST 100
 #define READS 200
 #define FLIGHT_MAX 1000
@@ -42,17 +45,6 @@ struct meter {
 static struct meter meter_start(void)
 {
     return (struct meter){clock_now(), cpu_now()};
-}
-
-/* Events a second. */
-static double report(const char *what, struct meter m, uint64_t events, double group)
-{
-    double s = (double)(clock_now() - m.began) / (double)US_PER_S;
-    double rate = (double)events / s;
-
-    printf("%-30s %10.0f events/s %8.2f us CPU/event %8.1f events/group\n", what, rate,
-           (double)(cpu_now() - m.cpu) / (double)events, group);
-    return rate;
 }
 
 /* ---- directories ---- */
@@ -221,52 +213,10 @@ static void send_read(struct sender *s, size_t at)
     store_read(s->store, &slot->read);
 }
 
-/* ---- the bare loop ---- */
+/* ---- what is measured ---- */
 
-static void exec(sqlite3 *db, const char *text)
+static void bench_commit(struct sender *s, unsigned group, uint64_t keep)
 {
-    if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
-        panic("%s: %s", text, sqlite3_errmsg(db));
-}
-
-static double bench_bare(const struct blob *body)
-{
-    AUTO_FREE char *path = xasprintf("%s/bare.db", dir);
-    sqlite3 *db;
-    sqlite3_stmt *q;
-    uint64_t n = 0;
-
-    if (sqlite3_open(path, &db) != SQLITE_OK)
-        panic("%s", path);
-    exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-             "CREATE TABLE events(topic INTEGER, seq INTEGER, time INTEGER, body BLOB)");
-    sqlite3_prepare_v2(db, "INSERT INTO events(rowid, topic, seq, time, body) VALUES(?,?,?,1,?)",
-                       -1, &q, NULL);
-    struct meter m = meter_start();
-    while (clock_now() - m.began < ROUND_US) {
-        exec(db, "BEGIN");
-        for (int i = 0; i < BARE_GROUP; i++, n++) {
-            sqlite3_bind_int64(q, 1, (int64_t)n + 1);
-            sqlite3_bind_int64(q, 2, (int64_t)(n % TOPICS));
-            sqlite3_bind_int64(q, 3, (int64_t)(n / TOPICS));
-            sqlite3_bind_blob(q, 4, body->p, (int)body->len, SQLITE_STATIC);
-            sqlite3_step(q);
-            sqlite3_reset(q);
-        }
-        exec(db, "COMMIT");
-    }
-    double rate = report("bare SQLite", m, n, BARE_GROUP);
-    sqlite3_finalize(q);
-    sqlite3_close(db);
-    clear_dir();
-    return rate;
-}
-
-/* ---- rows of the table ---- */
-
-static void bench_groups(struct sender *s, unsigned group, uint64_t keep, double bare)
-{
-    char what[48];
     struct store_stats before, after;
 
     s->send = send_put;
@@ -274,28 +224,22 @@ static void bench_groups(struct sender *s, unsigned group, uint64_t keep, double
     s->store = open_store(FLIGHT_MAX);
     run(s, FLIGHT_MAX, TOPICS, 0);
     store_close(s->store);
-    s->store = open_store(group);
-    memset(s->seqs, 0, TOPICS * sizeof *s->seqs);
+    s->store = open_store(keep ? FLIGHT_MAX : group);
     s->send = send_commit;
+    if (keep) {
+        run(s, FLIGHT_MAX, keep * TOPICS, 0);
+        store_close(s->store);
+        s->store = open_store(group);
+    }
     store_stats(s->store, &before);
     struct meter m = meter_start();
-    run(s, MIN(2 * group, FLIGHT_MAX), UINT64_MAX, ROUND_US);
+    run(s, MIN(2 * group, FLIGHT_MAX), ROUND_EVENTS, ROUND_US);
     store_stats(s->store, &after);
-    snprintf(what, sizeof what, "store, groups of %u%s", group, keep ? ", trimmed" : "");
-    double rate =
-        report(what, m, s->answered, (double)s->answered / (double)(after.groups - before.groups));
-    printf("%-30s %10.2f of the bare loop\n", "", rate / bare);
-    store_close(s->store);
-    clear_dir();
-}
-
-static void open_timed(struct sender *s, const char *what)
-{
-    int64_t began = clock_now();
-
-    s->store = open_store(0);
-    printf("opening with %d topics%s: %lld ms\n", MANY_TOPICS, what,
-           (long long)((clock_now() - began) / US_PER_MS));
+    double events = (double)s->answered;
+    printf("{\"cpuUs\":%.3f,\"perS\":%.0f,\"inGroup\":%.1f}\n",
+           (double)(cpu_now() - m.cpu) / events,
+           events * US_PER_S / (double)(clock_now() - m.began),
+           events / (double)(after.groups - before.groups));
     store_close(s->store);
 }
 
@@ -307,20 +251,25 @@ static void make_unclean(void)
 
     if (sqlite3_open(path, &db) != SQLITE_OK)
         panic("%s", path);
-    exec(db, "UPDATE meta SET value = 0; UPDATE heads SET seq = 1");
+    if (sqlite3_exec(db, "UPDATE meta SET value = 0; UPDATE heads SET seq = 1", NULL, NULL, NULL) !=
+        SQLITE_OK)
+        panic("%s", sqlite3_errmsg(db));
     sqlite3_close(db);
 }
 
-static void bench_open(struct sender *s)
+static void bench_open(struct sender *s, bool unclean)
 {
     s->store = open_store(FLIGHT_MAX);
     s->send = send_put;
     run(s, FLIGHT_MAX, MANY_TOPICS, 0);
     store_close(s->store);
-    open_timed(s, "");
-    make_unclean();
-    open_timed(s, " after a crash");
-    clear_dir();
+    if (unclean)
+        make_unclean();
+    struct meter m = meter_start();
+    s->store = open_store(0);
+    printf("{\"ms\":%.1f,\"cpuMs\":%.1f}\n", (double)(clock_now() - m.began) / 1e3,
+           (double)(cpu_now() - m.cpu) / 1e3);
+    store_close(s->store);
 }
 
 static void bench_read(struct sender *s)
@@ -333,30 +282,31 @@ static void bench_read(struct sender *s)
     s->send = send_read;
     struct meter m = meter_start();
     run(s, 1, READS, 0);
-    printf("reading the last %d of %d: %.0f us\n", READ_LAST, LONG_JOURNAL,
-           (double)(clock_now() - m.began) / READS);
+    printf("{\"us\":%.1f,\"cpuUs\":%.1f}\n", (double)(clock_now() - m.began) / READS,
+           (double)(cpu_now() - m.cpu) / READS);
     store_read_done(&s->slots[0].read);
     store_close(s->store);
-    clear_dir();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    static const unsigned groups[] = {1, 10, 100, 500};
     AUTO(blob_unrefp) struct blob *body = blob_alloc(BODY);
     AUTO_FREE struct sender *s = xcalloc(1, sizeof *s);
     AUTO_FREE uint64_t *seqs = xcalloc(TOPICS, sizeof *seqs);
+    unsigned group = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
 
+    CHECK(argc > 1);
     memset(body->p, 'x', BODY);
     if (!mkdtemp(dir))
         panic("%s", dir);
     s->body = body;
     s->seqs = seqs;
-    double bare = bench_bare(body);
-    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
-        bench_groups(s, groups[i], 0, bare);
-    bench_groups(s, 100, KEEP_FEW, bare);
-    bench_open(s);
-    bench_read(s);
+    if (strcmp(argv[1], "commit") == 0)
+        bench_commit(s, group, argc > 3 ? strtoul(argv[3], NULL, 10) : 0);
+    else if (strcmp(argv[1], "open") == 0)
+        bench_open(s, argc > 2);
+    else
+        bench_read(s);
+    clear_dir();
     return rmdir(dir) == 0 ? 0 : 1;
 }

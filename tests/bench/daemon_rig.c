@@ -193,7 +193,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *v, unsigned n)
+static inline double median(double *v, unsigned n)
 {
     qsort(v, n, sizeof *v, by_value);
     return v[n / 2];

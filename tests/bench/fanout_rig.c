@@ -1,322 +1,395 @@
 /*
- * The other ends of bench_fanout, each a process of its own: an origin whose document is another
- * at each poll, readers of event streams, and the bare writer that the daemon is compared with.
- * What they have to tell is in memory shared with the bench. Included by bench_fanout.c.
+ * Readers of event streams, as many as there are channels, in a process of their own. They look for
+ * the numbers of events in what they are sent, and tell what they saw in memory that is shared with
+ * bench_fanout, which includes this.
+ *
+ * Decoding for ten thousand readers would need more than the server under test: of compressed and of
+ * encrypted streams one in SAMPLE is decoded, once each reader has been told something.
  */
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
-#include <signal.h>
-#include <sys/epoll.h>
+#include <openssl/ssl.h>
+#include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/random.h>
+#include <zlib.h>
 
-#include "base/clock.h"
+#include "process_rig.c"
 
-#define LATENCIES 200000
-#define EVENTS 512
-#define STAMP_LEN 16 /* "@" and fifteen digits of µs */
+#define NUMBER_LEN 7 /* of an event: digits after an "@" */
+#define EVENTS_MAX (1 << 18)
+#define LATENCIES (1 << 20)
+#define SAMPLE 16
+#define READ_MAX ((size_t)1 << 18)
+#define PER_ADDRESS 4000 /* connections from one address: ports are few */
+#define BURST 64         /* connects before answers are looked at */
+#define PAUSE_US 200     /* between two looks at what has come, */
+#define PAUSE_FROM 100   /* where an event goes to so many readers at least */
+
+/* FORM_WISH: WebSocket, and the topic is asked for by message. */
+enum form { FORM_SSE, FORM_GZIP, FORM_TLS, FORM_WEBSOCKET, FORM_WISH, FORM_COUNT };
+
+struct seen {
+    int64_t published;
+    _Atomic int64_t last; /* when a reader saw it last */
+    atomic_uint count;
+};
 
 struct shared {
-    /* origin */
-    atomic_bool still; /* the document stays as it is */
-    atomic_uint size;  /* of its text */
-    /* readers */
-    atomic_uint opened;
+    atomic_uint told; /* readers that saw an event since they connected */
+    _Atomic int64_t connecting, all_told;
+    atomic_uint lost; /* connections that the server closed */
     atomic_ullong bytes;
+    atomic_uint first; /* event of the round */
     atomic_uint latency_count;
-    int64_t latencies[LATENCIES];
-    /* bare writer */
-    atomic_ullong written; /* frames */
+    uint32_t latencies[LATENCIES]; /* µs */
+    struct seen events[EVENTS_MAX];
 };
 
-static struct shared *shared_new(void)
-{
-    void *p = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                   -1, 0);
-    CHECK(p != MAP_FAILED);
-    return p;
-}
-
-static int listen_any(uint16_t *ret_port)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 4096) == 0);
-    CHECK(getsockname(fd, (struct sockaddr *)&a, &n) == 0);
-    *ret_port = ntohs(a.sin_port);
-    return fd;
-}
-
-/* A child that does fn(arg) until it is killed or the bench is gone. */
-static pid_t start_child(void (*fn)(void *arg), void *arg)
-{
-    pid_t parent = getpid(), pid = fork();
-
-    CHECK(pid >= 0);
-    if (pid > 0)
-        return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() == parent)
-        fn(arg);
-    _exit(0);
-}
-
-static void watch(int ep, int fd, uint32_t events)
-{
-    struct epoll_event e = {.events = events, .data.fd = fd};
-
-    CHECK(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e) == 0);
-}
-
-/* ---- origin ---- */
-
-struct origin {
-    struct shared *shared;
-    int listener;
+struct load {
+    enum form form;
     uint16_t port;
+    unsigned channels, topics;
+    unsigned size;
+    const char *subscribe, *publish; /* paths, without the topic's name */
+    bool stuck;                      /* the first reader stops to read once it was told something */
+    int commands;                    /* to the readers: 'c' connect, 'd' disconnect */
+    struct shared *shared;
 };
 
-/* Of the size asked for; all of its text is another each time, so that a patch is as large. */
-static size_t make_document(char *p, size_t size, int64_t stamp)
-{
-    size_t at = (size_t)snprintf(p, size, "{\"text\":\"@%015lld", (long long)stamp);
-    uint64_t x = (uint64_t)stamp * 0x9e3779b97f4a7c15u | 1;
+enum reader_state { CONNECTING, TLS_HANDSHAKE, UPGRADING, HEAD, DECODING, OPEN };
 
-    while (at + 3 < size) {
-        x = x * 6364136223846793005u + 1442695040888963407u;
-        p[at++] = (char)('a' + (x >> 60));
-    }
-    p[at++] = '"';
-    p[at++] = '}';
-    return at;
+struct reader {
+    int fd;
+    unsigned index;
+    enum reader_state state;
+    uint8_t digits; /* of a number, still to come */
+    uint32_t number;
+    bool told;
+    SSL *ssl;    /* NULL: plain, or not decoded any more */
+    z_stream *z; /* likewise */
+};
+
+static struct reader *readers;
+static SSL_CTX *client_ctx;
+
+static bool is_sampled(const struct load *l, unsigned index)
+{
+    return (l->form != FORM_GZIP && l->form != FORM_TLS) || index % SAMPLE == 0;
 }
 
-static void answer(int fd, struct shared *s, int64_t *last)
+/* How many readers of a topic look for its events. */
+static unsigned watchers(const struct load *l, unsigned topic)
 {
-    static char request[65536], head[256], body[1 << 20];
-    ssize_t got = recv(fd, request, sizeof request, MSG_DONTWAIT);
+    unsigned n = 0;
 
-    if (got <= 0) {
-        if (got == 0 || errno != EAGAIN)
-            close(fd);
+    for (unsigned i = topic; i < l->channels; i += l->topics)
+        n += is_sampled(l, i) && !(l->stuck && i == 0);
+    return n;
+}
+
+/* ---- what is seen ---- */
+
+static void drop_decoders(struct reader *r)
+{
+    SSL_free(r->ssl);
+    r->ssl = NULL;
+    if (r->z) {
+        inflateEnd(r->z);
+        free(r->z);
+        r->z = NULL;
+    }
+}
+
+static void first_seen(const struct load *l, struct reader *r, int64_t now)
+{
+    struct shared *s = l->shared;
+
+    r->told = true;
+    if (atomic_fetch_add(&s->told, 1) + 1 == l->channels)
+        atomic_store(&s->all_told, now);
+}
+
+static void see(const struct load *l, struct reader *r, uint32_t number, int64_t now)
+{
+    struct shared *s = l->shared;
+    struct seen *e = &s->events[number % EVENTS_MAX];
+
+    if (!r->told)
+        first_seen(l, r, now);
+    if (number < atomic_load(&s->first))
         return;
-    }
-    if (!atomic_load(&s->still))
-        *last = clock_now();
-    size_t n = make_document(body, atomic_load(&s->size), *last);
-    int h = snprintf(head, sizeof head,
-                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                     "Content-Length: %zu\r\n\r\n",
-                     n);
-    struct iovec v[] = {{head, (size_t)h}, {body, n}};
-    if (writev(fd, v, 2) != (ssize_t)(n + (size_t)h))
-        close(fd);
+    unsigned i = atomic_fetch_add(&s->latency_count, 1);
+    if (i < LATENCIES)
+        s->latencies[i] = (uint32_t)(now - e->published);
+    atomic_store(&e->last, now);
+    atomic_fetch_add(&e->count, 1);
 }
 
-static void run_origin(void *arg)
+/* A number may be cut by the end of what was read. */
+static void scan(const struct load *l, struct reader *r, const char *p, size_t n, int64_t now)
 {
-    struct origin *o = arg;
-    struct epoll_event ready[EVENTS];
-    int64_t last = clock_now();
-    int ep = epoll_create1(0);
+    const char *end = p + n;
 
-    watch(ep, o->listener, EPOLLIN);
-    for (;;) {
-        int n = epoll_wait(ep, ready, EVENTS, -1);
-        for (int i = 0; i < n; i++) {
-            if (ready[i].data.fd == o->listener)
-                watch(ep, accept4(o->listener, NULL, NULL, SOCK_CLOEXEC), EPOLLIN);
-            else
-                answer(ready[i].data.fd, o->shared, &last);
+    while (p < end) {
+        if (r->digits == 0) {
+            if (!(p = memchr(p, '@', (size_t)(end - p))))
+                return;
+            p++;
+            r->digits = NUMBER_LEN;
+            r->number = 0;
+            continue;
         }
+        r->number = r->number * 10 + (uint32_t)(*p++ - '0');
+        if (--r->digits == 0)
+            see(l, r, r->number, now);
     }
 }
 
-/* ---- readers ---- */
-
-enum reader_form { FORM_PLAIN, FORM_GZIP, FORM_WEBSOCKET };
-
-struct readers {
-    struct shared *shared;
-    uint16_t port;
-    unsigned count;
-    char (*targets)[128]; /* path of each, target_count in turn */
-    unsigned target_count;
-    bool stuck; /* the first never reads */
-    bool latencies;
-    enum reader_form form;
-};
-
-static void note_latency(struct shared *s, const char *p, size_t n)
+static void inflate_some(const struct load *l, struct reader *r, char *p, size_t n, int64_t now)
 {
-    int64_t now = clock_now();
+    static char out[READ_MAX];
 
-    for (const char *at = p; (at = memchr(at, '@', n - (size_t)(at - p))); at++) {
-        if (n - (size_t)(at - p) < STAMP_LEN)
-            return;
-        unsigned i = atomic_fetch_add(&s->latency_count, 1);
-        if (i < LATENCIES)
-            s->latencies[i] = now - strtoll(at + 1, NULL, 10);
-    }
+    r->z->next_in = (Bytef *)p;
+    r->z->avail_in = (uInt)n;
+    do {
+        r->z->next_out = (Bytef *)out;
+        r->z->avail_out = sizeof out;
+        int e = inflate(r->z, Z_SYNC_FLUSH);
+        CHECK(e == Z_OK || e == Z_BUF_ERROR);
+        scan(l, r, out, sizeof out - r->z->avail_out, now);
+    } while (r->z->avail_out == 0);
 }
 
-static void read_some(const struct readers *r, int fd)
-{
-    static char chunk[1 << 18];
-    ssize_t n = recv(fd, chunk, sizeof chunk - 1, MSG_DONTWAIT);
+/* ---- one connection ---- */
 
-    if (n <= 0) {
-        if (n == 0 || errno != EAGAIN)
-            close(fd);
+static void send_all(struct reader *r, const char *p, size_t n)
+{
+    ssize_t sent = r->ssl ? SSL_write(r->ssl, p, (int)n) : write(r->fd, p, n);
+
+    CHECK(sent == (ssize_t)n);
+}
+
+static void ask_stream(const struct load *l, struct reader *r)
+{
+    static const char upgrade[] = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                                  "Sec-WebSocket-Version: 13\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    bool is_websocket = l->form == FORM_WEBSOCKET || l->form == FORM_WISH;
+    AUTO_FREE char *topic =
+        l->form == FORM_WISH ? xstrdup("") : xasprintf("t%u", r->index % l->topics);
+    AUTO_FREE char *request =
+        xasprintf("GET %s%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", l->subscribe, topic,
+                  is_websocket           ? upgrade
+                  : l->form == FORM_GZIP ? "Accept: text/event-stream\r\nAccept-Encoding: gzip\r\n"
+                                         : "Accept: text/event-stream\r\n");
+
+    send_all(r, request, strlen(request));
+    r->state = is_websocket ? UPGRADING : l->form == FORM_GZIP ? HEAD : OPEN;
+}
+
+/* One frame, masked with zeros (RFC 6455 §5.3). */
+static void send_wish(const struct load *l, struct reader *r)
+{
+    char frame[128] = {(char)0x81};
+    int n = snprintf(frame + 6, sizeof frame - 6,
+                     "{\"topicIdOrName\":\"t%u\",\"dataFormat\":\"text\"}", r->index % l->topics);
+
+    CHECK(n < 126);
+    frame[1] = (char)(0x80 | n);
+    send_all(r, frame, (size_t)n + 6);
+}
+
+static void set_watched(int ep, const struct reader *r, int op, uint32_t events)
+{
+    struct epoll_event e = {.events = events, .data.u32 = r->index};
+
+    CHECK(epoll_ctl(ep, op, r->fd, &e) == 0);
+}
+
+static void hand_shake(const struct load *l, struct reader *r)
+{
+    int done = SSL_connect(r->ssl);
+
+    if (done == 1) {
+        ask_stream(l, r);
         return;
     }
-    atomic_fetch_add(&r->shared->bytes, (unsigned long long)n);
-    chunk[n] = '\0';
-    if (r->latencies)
-        note_latency(r->shared, chunk, (size_t)n);
+    CHECK(SSL_get_error(r->ssl, done) == SSL_ERROR_WANT_READ);
 }
 
-static void ask_sse(int fd, const char *target, bool gzip)
+static void on_connected(const struct load *l, int ep, struct reader *r)
 {
-    AUTO_FREE char *request = xasprintf("GET /streams/subscribers/sse/api/v1/topics/%s HTTP/1.1\r\n"
-                                        "Host: localhost\r\nAccept: text/event-stream\r\n%s\r\n",
-                                        target, gzip ? "Accept-Encoding: gzip\r\n" : "");
+    int error = 0;
+    socklen_t n = sizeof error;
 
-    CHECK(write(fd, request, strlen(request)) == (ssize_t)strlen(request));
+    CHECK(getsockopt(r->fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0);
+    if (error)
+        panic("a reader cannot connect: %s", strerror(error));
+    set_watched(ep, r, EPOLL_CTL_MOD, EPOLLIN);
+    if (l->form != FORM_TLS) {
+        ask_stream(l, r);
+        return;
+    }
+    r->state = TLS_HANDSHAKE;
+    r->ssl = SSL_new(client_ctx);
+    CHECK(r->ssl && SSL_set_fd(r->ssl, r->fd) == 1);
+    hand_shake(l, r);
 }
 
-/* The handshake, then a wish in one frame, masked with zeros (RFC 6455 §5.3). */
-static void ask_websocket(int fd, const char *target)
+static void begin_inflating(struct reader *r, char *p, size_t n, char **ret, size_t *ret_n)
 {
-    static const char request[] =
-        "GET /streams/subscribers/websocket/api/v1/topics HTTP/1.1\r\nHost: localhost\r\n"
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    char answer[1024], frame[128] = {(char)0x81};
-    int n = snprintf(frame + 6, sizeof frame - 6,
-                     "{\"topicIdOrName\":\"%s\",\"dataFormat\":\"text\"}", target);
+    char *end = memmem(p, n, "\r\n\r\n", 4);
 
-    frame[1] = (char)(0x80 | n);
-    CHECK(write(fd, request, sizeof request - 1) == sizeof request - 1);
-    CHECK(read(fd, answer, sizeof answer) > 0);
-    CHECK(write(fd, frame, (size_t)n + 6) == n + 6);
+    CHECK(end);
+    CHECK(memmem(p, n, "Content-Encoding: gzip", 22));
+    r->z = xcalloc(1, sizeof *r->z);
+    CHECK(inflateInit2(r->z, 15 + 16) == Z_OK);
+    r->state = DECODING;
+    *ret = end + 4;
+    *ret_n = n - (size_t)(end + 4 - p);
+}
+
+static void take(const struct load *l, struct reader *r, char *p, size_t n, int64_t now)
+{
+    if (r->state == UPGRADING) {
+        CHECK(memcmp(p, "HTTP/1.1 101 ", 13) == 0);
+        if (l->form == FORM_WISH)
+            send_wish(l, r);
+        r->state = OPEN;
+    } else if (r->state == HEAD) {
+        begin_inflating(r, p, n, &p, &n);
+    }
+    if (r->z)
+        inflate_some(l, r, p, n, now);
+    else if (l->form == FORM_SSE || l->form >= FORM_WEBSOCKET || r->ssl)
+        scan(l, r, p, n, now);
+    if (r->told && !is_sampled(l, r->index))
+        drop_decoders(r);
+}
+
+static void lose(const struct load *l, int ep, struct reader *r)
+{
+    set_watched(ep, r, EPOLL_CTL_DEL, 0);
+    atomic_fetch_add(&l->shared->lost, 1);
+}
+
+static void on_readable(const struct load *l, int ep, struct reader *r)
+{
+    static char chunk[READ_MAX];
+    ssize_t n;
+
+    if (r->state == TLS_HANDSHAKE) {
+        hand_shake(l, r);
+        return;
+    }
+    do {
+        SSL *ssl = r->ssl;
+        n = ssl ? SSL_read(ssl, chunk, sizeof chunk)
+                : recv(r->fd, chunk, sizeof chunk, MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && !ssl && errno != EAGAIN))
+            lose(l, ep, r);
+        if (n <= 0)
+            return;
+        atomic_fetch_add(&l->shared->bytes, (unsigned long long)n);
+        take(l, r, chunk, (size_t)n, clock_now());
+    } while (r->ssl);
+    if (l->stuck && r->index == 0 && r->told)
+        set_watched(ep, r, EPOLL_CTL_DEL, 0);
+}
+
+/* ---- all of them ---- */
+
+static void handle(const struct load *l, int ep, int timeout_ms)
+{
+    struct epoll_event ready[EVENTS];
+    int n = epoll_wait(ep, ready, EVENTS, timeout_ms);
+
+    for (int i = 0; i < n; i++) {
+        if (ready[i].data.u32 == UINT32_MAX)
+            continue;
+        struct reader *r = &readers[ready[i].data.u32];
+        if (r->state == CONNECTING)
+            on_connected(l, ep, r);
+        else
+            on_readable(l, ep, r);
+    }
+}
+
+/* Own addresses each time: ports of the last time may still be taken. */
+static void start_connecting(const struct load *l, struct reader *r, uint32_t net)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET,
+                               .sin_addr.s_addr =
+                                   htonl(INADDR_LOOPBACK + net + r->index / PER_ADDRESS)};
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                             .sin_port = htons(l->port)};
+    struct linger none = {1, 0};
+
+    r->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    CHECK(r->fd >= 0);
+    setsockopt(r->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    setsockopt(r->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
+    CHECK(bind(r->fd, (struct sockaddr *)&from, sizeof from) == 0);
+    if (connect(r->fd, (struct sockaddr *)&to, sizeof to) != 0 && errno != EINPROGRESS)
+        panic("a reader cannot connect: %s", strerror(errno));
+}
+
+static void connect_all(const struct load *l, int ep)
+{
+    uint32_t net = 0;
+
+    CHECK(getrandom(&net, sizeof net, 0) == sizeof net);
+    net = (net & 0xffff) << 4;
+    atomic_store(&l->shared->told, 0);
+    atomic_store(&l->shared->connecting, clock_now());
+    for (unsigned i = 0; i < l->channels; i++) {
+        readers[i] = (struct reader){.index = i};
+        start_connecting(l, &readers[i], net);
+        set_watched(ep, &readers[i], EPOLL_CTL_ADD, EPOLLOUT);
+        if (i % BURST == BURST - 1)
+            handle(l, ep, 0);
+    }
+}
+
+static void disconnect_all(const struct load *l)
+{
+    for (unsigned i = 0; i < l->channels; i++) {
+        drop_decoders(&readers[i]);
+        close(readers[i].fd);
+    }
+    atomic_store(&l->shared->told, 0);
+}
+
+/* As a network card gathers what arrives: where the wake-up of a reader is part of every delivery, it
+ * costs as much as the rest, and now more, now less. */
+static void pause_looking(const struct load *l)
+{
+    struct timespec t = {0, PAUSE_US * 1000};
+
+    if (l->channels / l->topics >= PAUSE_FROM)
+        nanosleep(&t, NULL);
 }
 
 static void run_readers(void *arg)
 {
-    const struct readers *r = arg;
-    struct epoll_event ready[EVENTS];
+    const struct load *l = arg;
     int ep = epoll_create1(0);
+    struct epoll_event e = {.events = EPOLLIN, .data.u32 = UINT32_MAX};
+    char command;
 
-    for (unsigned i = 0; i < r->count; i++) {
-        int fd = connect_to(r->port);
-        const char *target = r->targets[i % r->target_count];
-        if (r->form == FORM_WEBSOCKET)
-            ask_websocket(fd, target);
+    readers = xcalloc(l->channels, sizeof *readers);
+    client_ctx = SSL_CTX_new(TLS_client_method());
+    CHECK(epoll_ctl(ep, EPOLL_CTL_ADD, l->commands, &e) == 0);
+    for (;;) {
+        handle(l, ep, -1);
+        pause_looking(l);
+        if (read(l->commands, &command, 1) != 1)
+            continue;
+        if (command == 'c')
+            connect_all(l, ep);
         else
-            ask_sse(fd, target, r->form == FORM_GZIP);
-        if (!r->stuck || i > 0)
-            watch(ep, fd, EPOLLIN);
-        atomic_fetch_add(&r->shared->opened, 1);
-    }
-    for (;;) {
-        int n = epoll_wait(ep, ready, EVENTS, -1);
-        for (int i = 0; i < n; i++)
-            read_some(r, ready[i].data.fd);
-    }
-}
-
-/* ---- the bare writer: epoll and writev, nothing else ---- */
-
-struct bare {
-    struct shared *shared;
-    int listener;
-    uint16_t port;
-    int ticks; /* each byte: an event is due; its value: for which groups (see below) */
-    unsigned groups;
-    size_t body;
-};
-
-struct bare_conn {
-    int fd;
-    size_t left; /* of the last frame */
-};
-
-static struct bare_conn conns[20000];
-static unsigned conn_count;
-
-static void bare_write(const struct bare *b, struct bare_conn *c, struct iovec *v, size_t size)
-{
-    ssize_t n = writev(c->fd, v, 3);
-
-    c->left = n < 0 ? size : size - (size_t)n;
-    if (c->left == 0)
-        atomic_fetch_add(&b->shared->written, 1);
-}
-
-/* One event for the channels of one group, or for all. */
-static void bare_event(const struct bare *b, unsigned group)
-{
-    static char body[1 << 20];
-    static uint64_t seq;
-    char head[128];
-    int h = snprintf(head, sizeof head,
-                     "id: 11111111-1111-4111-8111-111111111111#%llu\nevent: patch\ndata: ",
-                     (unsigned long long)++seq);
-
-    memset(body, 'x', b->body);
-    for (unsigned i = group; i < conn_count; i += b->groups) {
-        struct iovec v[] = {{head, (size_t)h}, {body, b->body}, {(char *)"\n\n", 2}};
-        bare_write(b, &conns[i], v, (size_t)h + b->body + 2);
-    }
-}
-
-static void bare_accept(const struct bare *b, int ep)
-{
-    int fd = accept4(b->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-    CHECK(conn_count < ARRAY_LEN(conns));
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    conns[conn_count++].fd = fd;
-    watch(ep, fd, EPOLLIN);
-}
-
-static void bare_ticks(const struct bare *b)
-{
-    uint16_t due[64];
-    ssize_t n = read(b->ticks, due, sizeof due);
-
-    for (size_t i = 0; n > 0 && i < (size_t)n / sizeof *due; i++)
-        bare_event(b, due[i]);
-}
-
-static void run_bare(void *arg)
-{
-    const struct bare *b = arg;
-    struct epoll_event ready[EVENTS];
-    char chunk[4096];
-    int ep = epoll_create1(0);
-
-    watch(ep, b->listener, EPOLLIN);
-    watch(ep, b->ticks, EPOLLIN);
-    for (;;) {
-        int n = epoll_wait(ep, ready, EVENTS, -1);
-        for (int i = 0; i < n; i++) {
-            if (ready[i].data.fd == b->listener)
-                bare_accept(b, ep);
-            else if (ready[i].data.fd == b->ticks)
-                bare_ticks(b);
-            else if (recv(ready[i].data.fd, chunk, sizeof chunk, MSG_DONTWAIT) == 0)
-                close(ready[i].data.fd);
-        }
+            disconnect_all(l);
     }
 }

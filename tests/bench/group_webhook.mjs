@@ -1,25 +1,23 @@
-// What webhooks cost in the real program: one topic, a document of 20 KB each second, delivered to 750 subscriptions, to a
-// receiver that is as fast as one can be (receiver.c). From the moment at which a document is posted until a receiver has
-// all of it; and the CPU of a delivery, its share of the commits and of the cursors that are stored included.
-//
-//   node bench_webhook.mjs BUILD_DIR [SUBSCRIPTIONS [SECONDS]]
+// What webhooks cost: a document of 20 KB each second, delivered to many subscriptions of one topic, to a receiver that is
+// as fast as one can be (receiver.c). From the moment at which a document is posted until a receiver has all of it; and the
+// CPU of a delivery, its share of the commits and of the cursors that are stored included.
 import { spawn } from 'node:child_process';
 import http from 'node:http';
-import path from 'node:path';
 import readline from 'node:readline';
 
 import { startDaemon } from '../live/lib/daemon.js';
-import { cpu, metrics, sleep } from './bench_rig.mjs';
+import { cpu, metrics, pssKib, sleep } from './bench_rig.mjs';
 
-const build = process.argv[2];
-const subscriptions = Number(process.argv[3] ?? 750);
-const seconds = Number(process.argv[4] ?? 8);
+export const title = 'Webhooks';
+
+const subscriptions = 750;
+const seconds = 4;
 const bytes = 20_000;
 const warmS = 2;
 
 // {url, report(): {count, p50, p99, max} in ms since the last report, cpu(), stop()}
-async function startReceiver() {
-  const child = spawn(path.join(build, 'tests/bench/bench_receiver'), [], { stdio: ['pipe', 'pipe', 'inherit'] });
+export async function startReceiver(ctx) {
+  const child = spawn(ctx.tool('bench_receiver'), [], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const { value: port } = await lines.next();
   return {
@@ -35,15 +33,15 @@ async function startReceiver() {
   };
 }
 
-async function must(daemon, status, method, target, options) {
+export async function must(daemon, status, method, target, options) {
   const answer = await daemon.request(method, target, options);
   if (answer.status !== status) throw new Error(`${method} ${target}: ${answer.status} ${answer.text}`);
   return answer.json;
 }
 
-async function subscribe(daemon, topic, body) {
+export async function subscribe(daemon, topic, body, count = subscriptions) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
-  let left = subscriptions;
+  let left = count;
   const worker = async () => {
     while (left-- > 0) await must(daemon, 201, 'POST', `/streams/subscribers/webhook/api/v1/topics/${topic.id}/subscriptions`, { agent, body });
   };
@@ -63,10 +61,13 @@ async function postFor(daemon, topic, agent, s) {
   await sleep(Math.max(0, from + s * 1000 - performance.now()));
 }
 
-async function measure(name, more) {
-  const receiver = await startReceiver();
+const deliveries = (more) => async (ctx) => {
+  const receiver = await startReceiver(ctx);
+  ctx.cleanup(() => receiver.stop());
   const daemon = await startDaemon({ args: ['--loops', '2'] });
+  ctx.cleanup(() => daemon.kill());
   const agent = new http.Agent({ keepAlive: true });
+  ctx.cleanup(() => agent.destroy());
   const topic = await must(daemon, 201, 'POST', '/streams/hub/api/v1/topics', {
     body: { name: 'bench', publisher: { type: 'http-post', alwaysOn: true, payload: { type: 'event' } }, subscribers: [{ type: 'webhook' }] },
   });
@@ -79,15 +80,29 @@ async function measure(name, more) {
   const used = cpu(daemon.pid) - before;
   const his = receiver.cpu() - hisBefore;
   const { count, p50, p99, max } = await receiver.report();
-  const failures = (await metrics(daemon)).get('pollcast_subscription_failures_total');
-  console.log(`${name.padEnd(14)} ${String(count).padStart(7)} deliveries, ${failures} failed; posted to received p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(1)}, longest ${max.toFixed(1)} ms; `
-    + `CPU per delivery ${(used / count).toFixed(1)} us (receiver ${(his / count).toFixed(1)} us); ${Math.round(daemon.memory() / 1024)} MiB`);
-  agent.destroy();
-  await daemon.stop();
-  receiver.stop();
-}
+  return {
+    cpuUs: used / count,
+    p50Ms: p50,
+    p99Ms: p99,
+    maxMs: max,
+    receiverUs: his / count,
+    delivered: count / (subscriptions * seconds),
+    failed: (await metrics(daemon)).get('pollcast_subscription_failures_total'),
+    pssKib: pssKib(daemon.pid),
+  };
+};
 
-console.log(`1 topic, ${subscriptions} webhooks, ${bytes} bytes a second to each, 2 loops (p99 at most 100 ms)`);
-await measure('plain', {});
-await measure('signed', { signingSecret: `whsec_${Buffer.alloc(32, 1).toString('base64')}` });
-await measure('cloudevents', { format: 'cloudevents' });
+export const rows = [{
+  name: `1 topic, ${subscriptions} webhooks, 20 KB a second to each`,
+  unit: 'delivery',
+  contenders: {
+    plain: deliveries({}),
+    signed: deliveries({ signingSecret: `whsec_${Buffer.alloc(32, 1).toString('base64')}` }),
+    cloudevents: deliveries({ format: 'cloudevents' }),
+  },
+  limits: [
+    ...['plain', 'signed', 'cloudevents'].map((of) => ({ figure: 'p99Ms', of, atMost: 100 })),
+    { figure: 'delivered', of: 'plain', atLeast: 1 },
+    { figure: 'failed', of: 'plain', atMost: 0 },
+  ],
+}];
