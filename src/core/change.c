@@ -21,7 +21,7 @@ void change_find(struct str before, const jval *after, size_t after_bytes,
 
     *ret = (struct change){0};
     /* Old bytes are our own writing: they parse, or the store is damaged and the whole is sent. */
-    if (jdoc_parse(before, NULL, &old, NULL) != E_OK)
+    if (jdoc_parse_own(before, &old) != E_OK)
         return;
     if (conf->ignore && jomit_equal(conf->ignore, jdoc_root(old), after)) {
         trace(diff, "equal but for what is ignored");
@@ -40,7 +40,7 @@ bool change_is_none(struct str before, const jval *after, const struct change_co
 {
     AUTO(jdoc_freep) struct jdoc *old = NULL;
 
-    if (jdoc_parse(before, NULL, &old, NULL) != E_OK)
+    if (jdoc_parse_own(before, &old) != E_OK)
         return false;
     return conf->ignore ? jomit_equal(conf->ignore, jdoc_root(old), after)
                         : jv_equal(jdoc_root(old), after);

@@ -67,7 +67,7 @@ enum err payload_make(struct str body, struct str coding, struct str pointer, si
     enum err err = payload_parse(body, coding, pointer, max_bytes, &p, ei);
     if (err != E_OK)
         return err;
-    if (jv_write(p.value, &p.text) != E_OK)
+    if (buf_reserve(&p.text, jdoc_bytes(p.doc)) != E_OK || jv_write(p.value, &p.text) != E_OK)
         return err_set(ei, E_POLL_SIZE, "the response is too large to be written again");
     *ret = p;
     p = (struct payload){NULL, NULL, BUF_INIT};

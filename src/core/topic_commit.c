@@ -215,7 +215,9 @@ static struct topic_commit *commit_new(struct topic *t, size_t events)
 static bool checkpoint_due(const struct topic *t, size_t patch, size_t document)
 {
     const struct conf *conf = t->shard->engine->conf;
-    size_t max_bytes = MAX((size_t)conf->journal_checkpoint_bytes, 2 * document);
+    size_t kept = (size_t)conf->journal_max_bytes;
+    size_t times = kept == 0 || document <= kept / 8 ? 4 : 2;
+    size_t max_bytes = MAX((size_t)conf->journal_checkpoint_bytes, times * document);
     int64_t max_patches = CHECKPOINT_PATCHES;
 
     /* What the document is made of is not trimmed: it must not be all that may be kept. */

@@ -35,6 +35,11 @@ extern const struct json_limits json_limits_default; /* 64 MiB, 8 M values, dept
  * E_JSON_DEPTH, E_JSON_NODES, E_LIMIT. limits NULL: the default. */
 MUST_USE enum err jdoc_parse(struct str text, const struct json_limits *limits, struct jdoc **ret,
                              struct errinfo *ei);
+/* The same with text that was written here, of a document that had been parsed: that its names do not
+ * repeat is not looked at again. */
+MUST_USE enum err jdoc_parse_own(struct str text, struct jdoc **ret);
+/* Bytes of the text that was parsed. */
+size_t jdoc_bytes(const struct jdoc *d);
 void jdoc_free(struct jdoc *d);
 static inline void jdoc_freep(struct jdoc **d)
 {

@@ -13,6 +13,7 @@ const struct json_limits json_limits_default = {
 struct jdoc {
     jval *root;
     void *values;
+    size_t bytes;
     char text[];
 };
 
@@ -44,6 +45,11 @@ void json_position(struct str text, size_t offset, unsigned *ret_line, unsigned 
 jval *jdoc_root(const struct jdoc *d)
 {
     return d ? d->root : NULL;
+}
+
+size_t jdoc_bytes(const struct jdoc *d)
+{
+    return d->bytes;
 }
 
 void jdoc_free(struct jdoc *d)
@@ -230,9 +236,12 @@ static void survey_object(struct survey *s, const jval *v, unsigned depth)
 {
     const jval *like = s->alike[depth], *name = jvf_first(v), *same = NULL;
     size_t left = jvf_len(v);
+    bool flat = jvf_span(v) == 2 * left + 1 && depth + 1 < s->max_depth;
 
     if (like && jvf_len(like) == left)
         same = jvf_first(like);
+    if (flat && !same)
+        left = 0;
     for (; left; left--, name = jvf_next(name + 1)) {
         if (same)
             same = jvf_same_text(same, name) ? jvf_next(same + 1) : NULL;
@@ -320,6 +329,7 @@ static enum err read_text(struct str text, size_t max_nodes, struct jdoc **ret, 
     AUTO(jdoc_freep) struct jdoc *d = jpool_get(sizeof *d + text.n + JVF_PAD);
 
     d->values = NULL;
+    d->bytes = text.n;
     if (text.n)
         memcpy(d->text, text.p, text.n);
     memset(d->text + text.n, 0, JVF_PAD);
@@ -353,11 +363,31 @@ static enum err read_without_repeats(const jval *root, size_t max_nodes, struct 
     return e != E_OK ? e : read_text(buf_view(&text), max_nodes, ret, ei);
 }
 
+/* Repeated names are found, or taken to be there from the start: then none is looked at. */
+static enum err check(const struct jdoc *d, struct str text, unsigned max_depth, bool *repeats,
+                      struct errinfo *ei)
+{
+    struct survey s;
+
+    s.max_depth = MIN(max_depth, JVF_DEPTH_MAX);
+    s.too_deep = false;
+    s.repeats = *repeats;
+    s.reached = 0;
+    if (jvf_is_container(d->root))
+        survey(&s, d->root, 0);
+    if (s.too_deep)
+        return fail_at(ei, E_JSON_DEPTH, text, offset_of_depth(text, s.max_depth),
+                       "nested deeper than allowed");
+    *repeats = s.repeats;
+    return E_OK;
+}
+
 enum err jdoc_parse(struct str text, const struct json_limits *limits, struct jdoc **ret,
                     struct errinfo *ei)
 {
     const struct json_limits *l = limits ? limits : &json_limits_default;
     AUTO(jdoc_freep) struct jdoc *d = NULL, *again = NULL;
+    bool repeats = false;
 
     error_offset = 0;
     if (text.n > l->max_bytes)
@@ -365,25 +395,27 @@ enum err jdoc_parse(struct str text, const struct json_limits *limits, struct jd
 
     enum err e = read_text(text, l->max_nodes, &d, ei);
 
+    if (e == E_OK)
+        e = check(d, text, l->max_depth, &repeats, ei);
+    if (e == E_OK && repeats)
+        e = read_without_repeats(d->root, l->max_nodes, &again, ei);
     if (e != E_OK)
         return e;
+    *ret = repeats ? TAKE(again) : TAKE(d);
+    return E_OK;
+}
 
-    struct survey s;
+enum err jdoc_parse_own(struct str text, struct jdoc **ret)
+{
+    AUTO(jdoc_freep) struct jdoc *d = NULL;
+    bool repeats = true;
 
-    s.max_depth = MIN(l->max_depth, JVF_DEPTH_MAX);
-    s.too_deep = s.repeats = false;
-    s.reached = 0;
-    if (jvf_is_container(d->root))
-        survey(&s, d->root, 0);
-    if (s.too_deep)
-        return fail_at(ei, E_JSON_DEPTH, text, offset_of_depth(text, s.max_depth),
-                       "nested deeper than allowed");
-    if (!s.repeats) {
-        *ret = TAKE(d);
-        return E_OK;
-    }
-    e = read_without_repeats(d->root, l->max_nodes, &again, ei);
+    error_offset = 0;
+    enum err e = read_text(text, json_limits_default.max_nodes, &d, NULL);
+
     if (e == E_OK)
-        *ret = TAKE(again);
+        e = check(d, text, JVF_DEPTH_MAX, &repeats, NULL);
+    if (e == E_OK)
+        *ret = TAKE(d);
     return e;
 }

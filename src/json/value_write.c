@@ -55,17 +55,6 @@ static inline bool put_char(struct out *o, char c)
     return true;
 }
 
-/* Text of a document, short as a rule: sixteen bytes are moved at once, whatever its length. */
-static inline bool put_text(struct out *o, const char *p, size_t n)
-{
-    if (LIKELY(n <= JVF_PAD && (size_t)(o->end - o->p) >= JVF_PAD)) {
-        memcpy(o->p, p, JVF_PAD);
-        o->p += n;
-        return true;
-    }
-    return put(o, p, n);
-}
-
 static bool is_plain(char c)
 {
     return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
@@ -96,7 +85,7 @@ static bool put_string(struct out *o, const jval *v)
 {
     if (!put_char(o, '"'))
         return false;
-    if (!(jvf_is_plain(v) ? put_text(o, v->uni.str, jvf_len(v)) : put_escaped(o, jvf_text(v))))
+    if (!(jvf_is_plain(v) ? put(o, v->uni.str, jvf_len(v)) : put_escaped(o, jvf_text(v))))
         return false;
     return put_char(o, '"');
 }
@@ -105,7 +94,7 @@ static bool put_scalar(struct out *o, const jval *v)
 {
     switch (jvf_kind(v)) {
     case YYJSON_TYPE_RAW:
-        return put_text(o, v->uni.str, jvf_len(v));
+        return put(o, v->uni.str, jvf_len(v));
     case YYJSON_TYPE_STR:
         return put_string(o, v);
     case YYJSON_TYPE_BOOL:
@@ -115,7 +104,67 @@ static bool put_scalar(struct out *o, const jval *v)
     }
 }
 
+/* ---- values: the quick way, where there is room in any case ---- */
+
+/* Bytes that what is no text may take with its quotes and what follows it, and steps go too far. */
+#define SLACK (2 * JVF_PAD)
+
+/* Text of a document is copied in steps, short as a rule, beyond its end: where it comes from and goes
+ * to has room for that. */
+static inline char *copy(char *to, const char *from, size_t n)
+{
+    for (size_t i = 0; i < n; i += JVF_PAD)
+        memcpy(to + i, from + i, JVF_PAD);
+    return to + n;
+}
+
+static inline bool has_room(const struct out *o, size_t n)
+{
+    return (size_t)(o->end - o->p) >= n;
+}
+
+static inline bool put_name(struct out *o, const jval *v)
+{
+    char *p = o->p;
+
+    if (UNLIKELY(!jvf_is_plain(v) || !has_room(o, jvf_len(v) + SLACK)))
+        return put_string(o, v) && put_char(o, ':');
+    *p = '"';
+    p = copy(p + 1, v->uni.str, jvf_len(v));
+    p[0] = '"';
+    p[1] = ':';
+    o->p = p + 2;
+    return true;
+}
+
 static bool put_value(struct out *o, const jval *v);
+
+/* With a comma, for the next. */
+static inline bool put_item(struct out *o, const jval *v)
+{
+    unsigned kind = jvf_kind(v);
+    bool text = kind == JVF_NUMBER || jvf_is_plain(v), quoted = kind == JVF_STRING;
+    char *p = o->p;
+
+    if (LIKELY(text && has_room(o, jvf_len(v) + SLACK))) {
+        *p = '"';
+        p = copy(p + quoted, v->uni.str, jvf_len(v));
+        *p = '"';
+        p[quoted] = ',';
+        o->p = p + quoted + 1;
+        return true;
+    }
+    return put_value(o, v) && put_char(o, ',');
+}
+
+/* In place of the comma behind the last, if there is any. */
+static bool put_end(struct out *o, bool any, char bracket)
+{
+    if (!any)
+        return put_char(o, bracket);
+    o->p[-1] = bracket;
+    return true;
+}
 
 static bool put_object(struct out *o, const jval *v)
 {
@@ -124,10 +173,9 @@ static bool put_object(struct out *o, const jval *v)
     if (!put_char(o, '{'))
         return false;
     for (size_t left = jvf_len(v); left; left--, at = jvf_next(at + 1))
-        if (!put_string(o, at) || !put_char(o, ':') || !put_value(o, at + 1) ||
-            (left > 1 && !put_char(o, ',')))
+        if (!put_name(o, at) || !put_item(o, at + 1))
             return false;
-    return put_char(o, '}');
+    return put_end(o, jvf_len(v) > 0, '}');
 }
 
 static bool put_array(struct out *o, const jval *v)
@@ -137,9 +185,9 @@ static bool put_array(struct out *o, const jval *v)
     if (!put_char(o, '['))
         return false;
     for (size_t left = jvf_len(v); left; left--, at = jvf_next(at))
-        if (!put_value(o, at) || (left > 1 && !put_char(o, ',')))
+        if (!put_item(o, at))
             return false;
-    return put_char(o, ']');
+    return put_end(o, jvf_len(v) > 0, ']');
 }
 
 static bool put_value(struct out *o, const jval *v)

@@ -8,8 +8,9 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-/* Pages of the log, and those that are added, before they are moved. */
-#define WAL_PAGES 1000
+/* Pages of the log, and those that are added, before they are moved: 12 MB. With what comes meanwhile
+ * it keeps to the size that use_wal() leaves it, and is written over without growing. */
+#define WAL_PAGES 3000
 
 struct store_sqlite;
 

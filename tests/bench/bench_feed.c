@@ -155,7 +155,8 @@ int main(int argc, char **argv)
     fill(&d, queued);
     struct client c = {.fd = connect_to(d.port)};
     CHECK(setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0);
-    printf("{\"queued\":%.0f,", metric(&d, "feed_notes_total"));
+    CHECK(metric(&d, "feed_notes_total") >= queued);
+    putchar('{');
     time_next(&d, &c, queued);
     if (argc > 2)
         rate(&d, &c, strtol(argv[2], NULL, 10) * US_PER_MS);

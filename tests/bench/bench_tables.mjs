@@ -12,10 +12,10 @@ export function show(value) {
 const figuresOf = (contenders) => [...new Set(Object.values(contenders).flatMap((who) => Object.keys(who.figures)))];
 
 // The figure, and in brackets its ratio to that of the reference.
-function cell(who, figure, scale = 1) {
+function cell(who, figure) {
   if (!(figure in who.figures)) return '';
   const ratio = who.ratios[figure];
-  return show(who.figures[figure] / scale) + (Number.isFinite(ratio) ? ` (${show(ratio)})` : '');
+  return show(who.figures[figure]) + (Number.isFinite(ratio) ? ` (${show(ratio)})` : '');
 }
 
 // ---- text ----
@@ -55,29 +55,37 @@ export function table(row, { contenders, limits }) {
 
 // ---- Markdown ----
 
-// What figures are called on a page, and by what they are divided.
+// What figures are called on a page.
 const LABELS = {
-  cpuUs: ['CPU, µs'],
-  core: ['processors busy'],
-  delivered: ['of what is due'],
-  diffUs: ['of it the diff, µs'],
-  failed: ['failed'],
-  inGroup: ['in a transaction'],
-  lateMaxMs: ['latest, ms'],
-  lateP99Ms: ['late p99, ms'],
-  maxMs: ['longest, ms'],
-  ms: ['ms'],
-  overUs: ['over an unchanged one, µs'],
-  p50Ms: ['p50, ms'],
-  p99Ms: ['p99, ms'],
-  patchBytes: ['bytes of patches'],
-  perS: ['a second'],
-  processors: ['processors busy'],
-  pssKib: ['memory, MiB', 1024],
-  receiverUs: ['CPU of the receiver, µs'],
-  requestsPerS: ['requests a second'],
+  addedKib: 'of one more, KiB',
+  allMs: 'until all are answered, ms',
+  bytes: 'bytes',
+  core: 'processors busy',
+  cpuMs: 'CPU, ms',
+  cpuUs: 'CPU, µs',
+  delivered: 'of what is due',
+  diffUs: 'of it the diff, µs',
+  inGroup: 'in a transaction',
+  kib: 'memory of each, KiB',
+  lastMs: 'until the last has it, ms',
+  lateMaxMs: 'latest, ms',
+  lateP99Ms: 'late p99, ms',
+  maxMs: 'longest, ms',
+  overUs: 'over an unchanged one, µs',
+  p50Ms: 'p50, ms',
+  p99Ms: 'p99, ms',
+  patchBytes: 'bytes of patches',
+  perS: 'a second',
+  polled: 'polls of those due',
+  processors: 'processors busy',
+  pssKib: 'memory, KiB',
+  receiverUs: 'CPU of the receiver, µs',
+  requestsPerS: 'requests a second',
+  rssKib: 'resident, KiB',
+  us: 'µs',
+  wholeUs: 'with publishing, µs',
 };
-const labelOf = (figure) => LABELS[figure]?.[0] ?? figure;
+const labelOf = (figure) => LABELS[figure] ?? figure;
 
 const line = (cells) => `| ${cells.map((text) => String(text).replaceAll('|', '\\|')).join(' | ')} |`;
 const ruler = (count) => `|---|---|${'---:|'.repeat(count - 2)}`;
@@ -95,25 +103,22 @@ function rowTables(rows) {
     }
     last = figures.join();
     for (const [i, [name, who]] of Object.entries(row.contenders).entries()) {
-      out.push(line([i ? '' : nameOf(row), name, ...figures.map((figure) => cell(who, figure, LABELS[figure]?.[1]))]));
+      out.push(line([i ? '' : nameOf(row), name, ...figures.map((figure) => cell(who, figure))]));
     }
   }
   return out;
 }
 
 function promiseOf({ figure, of, against, atMost, atLeast }) {
-  const scale = against ? 1 : LABELS[figure]?.[1] ?? 1;
-  const bound = atMost === undefined ? `at least ${show(atLeast / scale)}` : `at most ${show(atMost / scale)}`;
+  const bound = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`;
   return `${labelOf(figure)}: ${of}${against ? ` over ${against}` : ''} ${bound}`;
 }
 
 function promises(rows) {
   const judged = rows.flatMap((row) => row.limits.filter(({ value }) => value !== null).map((limit) => ({ row, limit })));
   if (!judged.length) return [];
-  const body = judged.map(({ row, limit }, i) => {
-    const scale = limit.against ? 1 : LABELS[limit.figure]?.[1] ?? 1;
-    return line([judged[i - 1]?.row === row ? '' : row.name, promiseOf(limit), show(limit.value / scale), limit.verdict]);
-  });
+  const body = judged.map(({ row, limit }, i) => (
+    line([judged[i - 1]?.row === row ? '' : row.name, promiseOf(limit), show(limit.value), limit.verdict])));
   return ['', line(['promised', 'figure', 'is', '']), '|---|---|---:|---|', ...body];
 }
 

@@ -342,6 +342,71 @@ static void check_operations(const jval *patch, const struct jdiff_options *o)
     }
 }
 
+/* ---- what comparing by place would give ---- */
+
+static size_t operation_size(const char *op, struct buf *path, const jval *value)
+{
+    AUTO(buf_done) struct buf b = BUF_INIT;
+
+    buf_printf(&b, ",{\"op\":\"%s\",\"path\":", op);
+    buf_json_str(&b, buf_view(path));
+    buf_puts(&b, value ? ",\"value\":}" : "}");
+    return b.len + (value ? size_of(value) : 0);
+}
+
+static size_t by_place(const jval *a, const jval *b, struct buf *path);
+
+/* One side may be NULL. */
+static size_t by_place_in(const jval *a, const jval *b, struct buf *path, struct str token)
+{
+    size_t was = path->len, n;
+
+    buf_putc(path, '/');
+    for (; token.n; token = str_drop(token, 1)) {
+        if (*token.p == '~' || *token.p == '/')
+            buf_puts(path, *token.p == '~' ? "~0" : "~1");
+        else
+            buf_append(path, token.p, 1);
+    }
+    n = !a  ? operation_size("add", path, b)
+        : b ? by_place(a, b, path)
+            : operation_size("remove", path, NULL);
+    path->len = was;
+    return n;
+}
+
+static size_t by_place(const jval *a, const jval *b, struct buf *path)
+{
+    bool object = jv_type(b) == JT_OBJECT;
+    struct jiter it = jiter_of(a), at = jiter_of(b);
+    size_t sum = 0, shorter = MIN(jv_count(a), jv_count(b));
+
+    if (jv_type(a) != jv_type(b) || (!object && jv_type(b) != JT_ARRAY))
+        return jv_equal(a, b) ? 0 : operation_size("replace", path, b);
+    while (object && jiter_next(&it))
+        if (!jv_get(b, it.name))
+            sum += by_place_in(it.value, NULL, path, it.name);
+    while (object && jiter_next(&at))
+        sum += by_place_in(jv_get(a, at.name), at.value, path, at.name);
+    for (size_t i = 0; !object && i < MAX(jv_count(a), jv_count(b)); i++) {
+        char index[24];
+
+        snprintf(index, sizeof index, "%zu", MIN(i, shorter));
+        sum +=
+            by_place_in(jv_at(a, i), jv_at(b, i), path, i < jv_count(a) ? str_of(index) : STR("-"));
+    }
+    return sum;
+}
+
+/* With its brackets; the first comma is none. */
+static size_t by_place_size(const jval *a, const jval *b)
+{
+    AUTO(buf_done) struct buf path = BUF_INIT;
+    size_t n = by_place(a, b, &path);
+
+    return n ? n + 1 : 2;
+}
+
 /* Patch bytes that replacing the whole document adds to its text. */
 #define REPLACE_ALL (sizeof("[{\"op\":\"replace\",\"path\":\"\",\"value\":}]") - 1)
 
@@ -365,6 +430,8 @@ static void check_pair(const jval *before, const jval *after, const struct jdiff
         fail_pair("wrong patch", before, after, &patch);
     if (patch.len > (o->max_bytes ? o->max_bytes : size_of(after) + REPLACE_ALL))
         fail_pair("larger than allowed", before, after, &patch);
+    if (!o->max_bytes && !o->max_ops && patch.len > by_place_size(before, after))
+        fail_pair("longer than by place", before, after, &patch);
     if (o->max_ops && r.ops > o->max_ops)
         fail_pair("more operations than allowed", before, after, &patch);
 

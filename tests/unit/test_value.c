@@ -164,6 +164,27 @@ static void keeps_to_its_limits(void **state)
     assert_int_equal(parse_within(STR("[]"), &limits, says), E_JSON_DEPTH);
 }
 
+static void takes_what_it_wrote_without_a_look_at_names(void **state)
+{
+    const char *text = "[{\"a\":1.0,\"b\":{}},{\"a\":\"\\n\",\"b\":[[],{\"c\":null}]}]";
+    AUTO(buf_done) struct buf deep = BUF_INIT;
+    AUTO(jdoc_freep) struct jdoc *d = NULL;
+    struct jdoc *none = NULL;
+
+    (void)state;
+    assert_int_equal(jdoc_parse_own(str_of(text), &d), E_OK);
+    assert_written(jdoc_root(d), text);
+    assert_int_equal(jdoc_bytes(d), strlen(text));
+    assert_int_equal(jdoc_parse_own(STR("[1"), &none), E_JSON_SYNTAX);
+    for (int i = 0; i < 2049; i++)
+        buf_puts(&deep, "{\"a\":");
+    buf_puts(&deep, "1");
+    for (int i = 0; i < 2049; i++)
+        buf_putc(&deep, '}');
+    assert_int_equal(jdoc_parse_own(buf_view(&deep), &none), E_JSON_DEPTH);
+    assert_null(none);
+}
+
 static void stops_early_at_many_values(void **state)
 {
     struct json_limits limits = {.max_bytes = (size_t)8 << 20, .max_nodes = 100, .max_depth = 9};
@@ -474,7 +495,10 @@ static void writes_for_people(void **state)
 
 static void writing_stops_at_the_buffers_maximum(void **state)
 {
-    const char *text = "[\"abcdefgh\",\"\\u0001\",1234567890123456789,{\"a\":null}]";
+    const char *text =
+        "[\"abcdefgh\",\"\\u0001\",1234567890123456789,{\"a\":null},\"a text of more "
+        "than two times sixteen bytes\",{},[],{\"a name of more than sixteen\":[],"
+        "\"\\n\":{\"b\":true}},[[false]]]";
     AUTO(jdoc_freep) struct jdoc *d = parse(text);
 
     (void)state;
@@ -574,12 +598,13 @@ static void documents_may_be_freed_by_other_threads(void **state)
 
 int main(void)
 {
-    return RUN_TESTS(
-        accepts_what_rfc_8259_allows, refuses_everything_else, leaves_the_last_of_repeated_names,
-        keeps_to_its_limits, stops_early_at_many_values, refuses_depth_quickly,
-        parses_from_many_sizes_and_frees, looks_at_values, nothing_is_looked_at_safely,
-        walks_members_and_elements, compares_numbers_by_decimal_value, gives_integers_that_fit,
-        gives_doubles, compares_values, compares_large_objects_in_any_order, writes_for_people,
-        writing_stops_at_the_buffers_maximum, the_writer_knows_its_commas,
-        the_writer_remembers_a_full_buffer, documents_may_be_freed_by_other_threads);
+    return RUN_TESTS(accepts_what_rfc_8259_allows, refuses_everything_else,
+                     leaves_the_last_of_repeated_names, keeps_to_its_limits,
+                     takes_what_it_wrote_without_a_look_at_names, stops_early_at_many_values,
+                     refuses_depth_quickly, parses_from_many_sizes_and_frees, looks_at_values,
+                     nothing_is_looked_at_safely, walks_members_and_elements,
+                     compares_numbers_by_decimal_value, gives_integers_that_fit, gives_doubles,
+                     compares_values, compares_large_objects_in_any_order, writes_for_people,
+                     writing_stops_at_the_buffers_maximum, the_writer_knows_its_commas,
+                     the_writer_remembers_a_full_buffer, documents_may_be_freed_by_other_threads);
 }
