@@ -18,7 +18,7 @@
 #define RESOLVERS_MAX 64U /* libcurl starts a thread for each name it resolves */
 #define SPARE_MAX 64U
 #define FREE_CONNECTIONS 64U /* of a shard: so many do no harm */
-#define SLOW_ANSWER_US (8 * US_PER_MS)
+#define SLOW_US_DEFAULT (8 * US_PER_MS)
 #define ENDS_PER_TURN 256
 #define REAP_EVERY_US (60 * US_PER_S)
 #define SHARD_IDLE_US (180 * US_PER_S)
@@ -181,7 +181,7 @@ void fetcher_look(struct fetcher *fr, int64_t now)
 {
     if (now <= fr->now)
         return;
-    fr->worked += MIN(now - fr->now, SLOW_ANSWER_US / 2);
+    fr->worked += MIN(now - fr->now, fr->conf.slow_us / 2);
     fr->now = now;
 }
 
@@ -261,7 +261,8 @@ static bool may_connect(const struct fetch_host *h)
 
     if (h->running == 0 || s->sockets + s->connecting < FREE_CONNECTIONS)
         return true;
-    return h->fr->worked - LIST_ITEM(h->sent.next, struct fetch, link)->sent_at >= SLOW_ANSWER_US;
+    return h->fr->worked - LIST_ITEM(h->sent.next, struct fetch, link)->sent_at >=
+           h->fr->conf.slow_us;
 }
 
 static void wait_on(struct fetch_host *h, struct list *list)
@@ -281,7 +282,7 @@ static void feed(struct fetch_host *h)
         if (!idle && !may_connect(h)) {
             wait_on(h, &fr->held);
             if (!timer_is_set(&fr->held_timer))
-                timer_set(fr->loop, &fr->held_timer, fr->now + SLOW_ANSWER_US);
+                timer_set(fr->loop, &fr->held_timer, fr->now + fr->conf.slow_us);
             break;
         }
         if (!idle && !h->literal && fr->resolving >= RESOLVERS_MAX) {
@@ -484,6 +485,7 @@ void fetcher_conf_default(struct fetcher_conf *c)
         .max_connections = MAX_CONNECTIONS_DEFAULT,
         .connect_timeout_us = 10 * US_PER_S,
         .low_speed_us = 30 * US_PER_S,
+        .slow_us = SLOW_US_DEFAULT,
     };
 }
 
@@ -504,7 +506,6 @@ struct fetcher *fetcher_new(struct loop *l, const struct fetcher_conf *conf, str
     if (fr->conf.per_host == 0)
         fr->conf.per_host = PER_HOST_DEFAULT;
     fr->ca_file = xstrdup(conf->ca_file ? conf->ca_file : system_ca_file());
-    fr->user_agent = xstrdup(conf->user_agent ? conf->user_agent : "pollcast/" POLLCAST_VERSION);
     fr->egress = egress_ref(egress);
     fr->plain = fetch_lines_new();
     list_init(&fr->touched);
@@ -554,6 +555,5 @@ void fetcher_free(struct fetcher *fr)
     egress_unref(fr->egress);
     tls_trust_free(fr->trust);
     free(fr->ca_file);
-    free(fr->user_agent);
     free(fr);
 }

@@ -25,8 +25,8 @@ struct fetcher_conf {
     unsigned max_connections; /* kept in all */
     int64_t connect_timeout_us;
     int64_t low_speed_us; /* no byte for so long ends the transfer */
+    int64_t slow_us;      /* a host that has not answered for so long gets more connections */
     const char *ca_file;  /* NULL: the system's bundle */
-    const char *user_agent;
 };
 void fetcher_conf_default(struct fetcher_conf *c);
 

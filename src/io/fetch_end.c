@@ -140,9 +140,11 @@ bool fetch_redirect(struct fetch *f)
     const struct fetch_params *p = &f->params;
     struct fetch_url next;
     bool plain = !p->method || strcmp(p->method, "GET") == 0 || strcmp(p->method, "HEAD") == 0;
-    struct str location = header_in(buf_view(&f->x->head), STR("Location"), 0);
 
-    if (!is_redirect(f->status) || p->max_redirects == 0 || !plain || p->body.p || location.n == 0)
+    if (!is_redirect(f->status) || p->max_redirects == 0 || !plain || p->body.p)
+        return false;
+    struct str location = header_in(buf_view(&f->x->head), STR("Location"), 0);
+    if (location.n == 0)
         return false;
     if (f->redirects >= p->max_redirects) {
         f->err = err_set(&f->info, E_POLL_REDIRECT, "%s: more than %u redirects, the last by %s",

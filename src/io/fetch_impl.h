@@ -77,7 +77,7 @@ struct fetcher {
     int64_t
         worked; /* goes as now does, but stands still while this loop is kept from looking, µs */
     struct fetcher_conf conf;
-    char *ca_file, *user_agent;
+    char *ca_file;
     struct tls_trust *trust; /* made with the first TLS connection */
     int64_t trust_made;
     struct egress *egress;

@@ -203,9 +203,11 @@ static struct fetch_lines *lines_alloc(size_t count)
 
 struct fetch_lines *fetch_lines_new(void)
 {
-    struct fetch_lines *l = lines_alloc(1);
+    struct fetch_lines *l = lines_alloc(2);
 
-    l->nodes[0].data = xasprintf("Accept-Encoding: %s", inflate_accept());
+    /* As a line like others: libcurl would write its own option twice for each request. */
+    l->nodes[0].data = xstrdup("User-Agent: pollcast/" POLLCAST_VERSION);
+    l->nodes[1].data = xasprintf("Accept-Encoding: %s", inflate_accept());
     return l;
 }
 

@@ -45,7 +45,7 @@ struct fetch_target {
     size_t body_hint; /* size of the last body */
 };
 
-/* What every request has: Accept-Encoding. */
+/* What every request has: User-Agent, Accept-Encoding. */
 struct fetch_lines *fetch_lines_new(void);
 /* Build the chain of header lines of this request in x; E_INVALID, E_LIMIT. */
 MUST_USE enum err fetch_lines_chain(struct fetch_xfer *x, struct curl_slist **ret);

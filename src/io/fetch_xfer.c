@@ -199,7 +199,6 @@ static void set_constants(struct fetch_xfer *x, struct fetcher *fr)
     SET(h, CURLOPT_PROXY, "");
     SET(h, CURLOPT_NOPROXY, "*");
     SET(h, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_S);
-    SET(h, CURLOPT_USERAGENT, fr->user_agent);
     SET(h, CURLOPT_WRITEFUNCTION, on_body);
     SET(h, CURLOPT_WRITEDATA, x);
     SET(h, CURLOPT_HEADERFUNCTION, on_head);
