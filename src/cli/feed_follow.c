@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/feed_exec.h"
 #include "cli/feed_print.h"
+#include "cli/interrupt.h"
 #include "core/retry.h"
 
 /* How long the server is to hold a request for a batch while there is none. */
@@ -43,39 +44,18 @@ struct following {
 
 /* ---- signals ---- */
 
-static struct client *volatile under_way;
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
-{
-    (void)sig;
-    interrupted = 1;
-    if (under_way)
-        client_interrupt(under_way);
-}
-
-static void ending_signals(sigset_t *ret)
-{
-    sigemptyset(ret);
-    sigaddset(ret, SIGINT);
-    sigaddset(ret, SIGTERM);
-}
-
 /* They are blocked, but while something is waited for that may be given up: so none is missed, and what
  * was printed is completed first. */
 static void take_signals(struct following *w)
 {
-    struct sigaction action = {.sa_handler = on_signal};
-    sigset_t set;
+    sigset_t child;
 
-    ending_signals(&set);
-    sigaddset(&set, SIGCHLD);
-    pthread_sigmask(SIG_BLOCK, &set, &w->before);
+    interrupt_take(&w->before);
     w->while_waiting = w->before;
-    sigdelset(&w->while_waiting, SIGINT);
-    sigdelset(&w->while_waiting, SIGTERM);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    interrupt_let_through(&w->while_waiting);
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &child, NULL);
     signal(SIGCHLD,
            SIG_DFL); /* feed_exec() waits for it, and may have inherited that it is ignored */
     signal(SIGPIPE, SIG_IGN);
@@ -86,9 +66,9 @@ static void pause_for(int64_t us)
     const struct timespec time = {us / US_PER_S, us % US_PER_S * 1000};
     sigset_t set;
 
-    ending_signals(&set);
+    interrupt_signals(&set);
     if (sigtimedwait(&set, NULL, &time) > 0)
-        interrupted = 1;
+        interrupt_mark();
 }
 
 static int64_t pause_of(unsigned n, int64_t most_us)
@@ -121,7 +101,7 @@ static bool is_to_retry(struct following *w, enum err err, const struct errinfo 
     if (w->unanswered == 0)
         command_fail("feed follow: %s; it is tried again until that answers", err_text(ei, err));
     pause_for(pause_of(w->unanswered++, PAUSE_SERVER_US));
-    return !interrupted;
+    return !interrupted();
 }
 
 static enum err ask(struct following *w, struct client_answer *ret, struct errinfo *ei)
@@ -132,11 +112,11 @@ static enum err ask(struct following *w, struct client_answer *ret, struct errin
     sigset_t blocked;
 
     client_wait(feed->client, WAIT_US + ANSWER_US);
-    under_way = feed->client;
+    interrupt_client(feed->client);
     pthread_sigmask(SIG_SETMASK, &w->while_waiting, &blocked);
     enum err err = feed_client_ask(feed, "GET", tail, ret, ei);
     pthread_sigmask(SIG_SETMASK, &blocked, NULL);
-    under_way = NULL;
+    interrupt_client(NULL);
     return err;
 }
 
@@ -172,7 +152,7 @@ static enum err write_part(struct following *w, struct str *rest)
     struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
     if (ppoll(&p, 1, NULL, &w->while_waiting) < 0)
-        return interrupted ? E_CANCELLED : errno == EINTR ? E_OK : E_IO;
+        return interrupted() ? E_CANCELLED : errno == EINTR ? E_OK : E_IO;
     ssize_t n = write(STDOUT_FILENO, rest->p, MIN(rest->n, (size_t)PART));
     if (n < 0 && errno != EINTR && errno != EAGAIN)
         return errno == EPIPE ? E_CLOSED : E_IO;
@@ -223,7 +203,8 @@ static bool is_processed(struct following *w, struct client_answer *a, const cha
 
     buf_putc(&a->body, '\n');
     enum err err = feed_exec(w->conf->command, buf_view(&a->body), &w->before, &status, &stop, &ei);
-    interrupted |= stop;
+    if (stop)
+        interrupt_mark();
     if (err == E_OK && status == 0) {
         w->failed = 0;
         return true;
@@ -232,7 +213,7 @@ static bool is_processed(struct following *w, struct client_answer *a, const cha
         buf_puts(&how, err_text(&ei, err));
     else
         feed_exec_describe(status, &how);
-    if (interrupted) {
+    if (interrupted()) {
         command_fail("feed follow: the command ended with %s: batch %s is not completed",
                      buf_cstr(&how), id);
         return false;
@@ -278,7 +259,7 @@ static void turn(struct following *w)
     int64_t asked = clock_now();
     enum err err = ask(w, &a, &ei);
 
-    if (interrupted)
+    if (interrupted())
         return;
     if (err != E_OK) {
         (void)is_to_retry(w, err, &ei);
@@ -300,7 +281,7 @@ int feed_follow(const struct feed_follow *conf)
 
     w.to_file = fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode);
     take_signals(&w);
-    while (!w.over && !interrupted)
+    while (!w.over && !interrupted())
         turn(&w);
     return w.status;
 }

@@ -9,6 +9,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/embedded.h"
+#include "cli/interrupt.h"
 #include "cli/sse_client.h"
 #include "cli/tail_print.h"
 #include "cli/url_topic.h"
@@ -49,14 +50,6 @@ struct tail {
     sigset_t while_waiting;
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int sig)
-{
-    (void)sig;
-    interrupted = 1;
-}
-
 /* ---- the topic ---- */
 
 static enum err make_topic(const char *address, const struct buf *topic, struct errinfo *ei)
@@ -78,7 +71,7 @@ static int print_events(const struct tail *t, struct sse_client *stream)
     const struct tail_style style = tail_style_make(t->json);
     uint64_t seen = 0;
 
-    while (!interrupted) {
+    while (!interrupted()) {
         enum err err = sse_client_next(stream, &t->while_waiting, &e, &ei);
 
         if (err == E_CANCELLED)
@@ -114,22 +107,6 @@ static int follow(const struct tail *t, const char *address, const struct buf *t
 
 /* ---- the engine ---- */
 
-/* Ctrl-C is taken only while the stream is waited for, so that it is never missed. */
-static void take_signals(struct tail *t)
-{
-    struct sigaction action = {.sa_handler = on_interrupt};
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set, &t->while_waiting);
-    sigdelset(&t->while_waiting, SIGINT);
-    sigdelset(&t->while_waiting, SIGTERM);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 static int run_engine(struct tail *t, const struct buf *topic)
 {
     struct errinfo ei = ERRINFO_INIT;
@@ -138,7 +115,9 @@ static int run_engine(struct tail *t, const struct buf *topic)
 
     embedded_init(&e);
     e.conf.payload_max_bytes = INT64_C(64) << 20;
-    take_signals(t);
+    /* Ctrl-C is taken only while the stream is waited for, so that it is never missed. */
+    interrupt_take(&t->while_waiting);
+    interrupt_let_through(&t->while_waiting);
     enum err err = embedded_start(&e, &ei);
     if (err == E_OK)
         status = follow(t, e.address, topic);

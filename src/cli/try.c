@@ -8,6 +8,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/embedded.h"
+#include "cli/interrupt.h"
 #include "cli/json_file.h"
 #include "cli/try_print.h"
 #include "cli/url_topic.h"
@@ -55,33 +56,6 @@ try {
     bool full, json;
     struct client *client;
 };
-
-/* ---- signals ---- */
-
-static struct client *volatile under_way;
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
-{
-    (void)sig;
-    interrupted = 1;
-    if (under_way)
-        client_interrupt(under_way);
-}
-
-/* Blocked while the threads of the engine start, which inherit that. */
-static void take_signals(sigset_t *ret_before)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set, ret_before);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 /* ---- faults ---- */
 
@@ -202,7 +176,7 @@ static int try_file(const struct try *t, const struct json_file *f)
     int worst = STATUS_OK;
     size_t tried = 0;
 
-    for (size_t n = 0; !interrupted; n++) {
+    for (size_t n = 0; !interrupted(); n++) {
         AUTO(buf_done) struct buf pointer = BUF_INIT;
         const struct kind *kind;
         const jval *topic = json_file_item(f, n, &kind, &pointer);
@@ -217,9 +191,9 @@ static int try_file(const struct try *t, const struct json_file *f)
         worst = command_worst(worst, try_one_of(t, &o, topic, tried++ == 0));
         fflush(stdout);
     }
-    if (tried == 0 && !interrupted && t->topic)
+    if (tried == 0 && !interrupted() && t->topic)
         return command_fail("try: no topic of %s has the name \"%s\"", f->path, t->topic);
-    if (tried == 0 && !interrupted)
+    if (tried == 0 && !interrupted())
         return command_fail("try: there is no topic in %s", f->path);
     return worst;
 }
@@ -233,10 +207,11 @@ static int try_all(struct try *t, const char *server, const struct json_file *f)
     if (err != E_OK)
         return command_fail("try: %s", err_text(&ei, err));
     client_wait(c, PATIENCE_US);
-    t->client = under_way = c;
+    t->client = c;
+    interrupt_client(c);
     int status = f ? try_file(t, f) : try_url(t);
-    under_way = NULL;
-    return interrupted ? STATUS_FAULT : status;
+    interrupt_client(NULL);
+    return interrupted() ? STATUS_FAULT : status;
 }
 
 /* ---- where ---- */
@@ -250,7 +225,7 @@ static int try_here(struct try *t, const struct json_file *f)
 
     log_set(LOG_ERROR, LOG_LOGFMT);
     embedded_init(&e);
-    take_signals(&before);
+    interrupt_take(&before); /* also of the threads of the engine */
     enum err err = embedded_start(&e, &ei);
     if (err == E_OK) {
         AUTO_FREE char *server = xasprintf("http://%s", e.address);

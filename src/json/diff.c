@@ -16,25 +16,14 @@
 /* {"op":"replace","path":"","value":} */
 #define REPLACE_BYTES 35
 
-/* Texts are copied in steps of so many bytes, beyond their end: where they come from and go to has room
- * for that. */
-#define STEP JVF_PAD
-
 /* ---- the path ---- */
 
 static char *path_room(struct walk *w, size_t n)
 {
-    n += STEP;
+    n += JVF_PAD;
     if (UNLIKELY(w->path.cap - w->path.len < n) && buf_reserve(&w->path, n) != E_OK)
         panic("a path of over %zu bytes", w->path.len);
     return w->path.p + w->path.len;
-}
-
-static inline char *copy(char *to, const char *from, size_t n)
-{
-    for (size_t i = 0; i < n; i += STEP)
-        memcpy(to + i, from + i, STEP);
-    return to + n;
 }
 
 static size_t put_decimal(char *p, size_t v)
@@ -122,7 +111,7 @@ static size_t walk_down_name(struct walk *w, const jval *name)
         push_escaped(w, jvf_text(name));
         return was;
     }
-    copy(p + 1, name->uni.str, n);
+    jvf_copy(p + 1, name->uni.str, n);
     w->path.len += n;
     return was;
 }
@@ -149,24 +138,13 @@ struct head {
 static const struct head head_add = HEAD("add"), head_remove = HEAD("remove"),
                          head_replace = HEAD("replace");
 
-/* A number, or a string that stands between quotes as it is. p has room. */
-static inline char *put_text(char *p, const jval *v)
-{
-    bool quoted = jvf_kind(v) == JVF_STRING;
-
-    *p = '"';
-    p = copy(p + quoted, v->uni.str, jvf_len(v));
-    *p = '"';
-    return p + quoted;
-}
-
 /* Only the text; false when the buffer is full. */
 static inline bool write_operation(struct walk *w, const struct head *head, const jval *value)
 {
     struct buf *out = w->out;
     bool first = out->len == w->start + 1;
-    bool text = value && (jvf_kind(value) == JVF_NUMBER || jvf_is_plain(value));
-    size_t need = HEAD_BYTES + w->path.len + (text ? jvf_len(value) : 0) + 4 * STEP;
+    bool text = value && jvf_is_verbatim(value);
+    size_t need = HEAD_BYTES + w->path.len + (text ? jvf_len(value) : 0) + 4 * JVF_PAD;
 
     if (UNLIKELY(out->cap - out->len < need) && buf_reserve(out, need) != E_OK)
         return false;
@@ -174,10 +152,10 @@ static inline bool write_operation(struct walk *w, const struct head *head, cons
     char *p = out->p + out->len;
 
     memcpy(p, head->text + first, HEAD_BYTES);
-    p = copy(p + head->n - first, w->path.p, w->path.len);
+    p = jvf_copy(p + head->n - first, w->path.p, w->path.len);
     if (text) {
         memcpy(p, "\",\"value\":", 10);
-        p = put_text(p + 10, value);
+        p = jvf_put_verbatim(p + 10, value);
         *p++ = '}';
         out->len = (size_t)(p - out->p);
         return true;
@@ -218,7 +196,7 @@ void walk_move(struct walk *w, size_t from, size_t to)
 
     if (w->full)
         return;
-    if (buf_reserve(out, 2 * w->path.len + 96 + STEP) != E_OK) {
+    if (buf_reserve(out, 2 * w->path.len + 96 + JVF_PAD) != E_OK) {
         count_operation(w, false);
         return;
     }
@@ -227,11 +205,11 @@ void walk_move(struct walk *w, size_t from, size_t to)
     if (out->len > w->start + 1)
         *p++ = ',';
     p = mempcpy(p, "{\"op\":\"move\",\"from\":\"", 21);
-    p = copy(p, w->path.p, w->path.len);
+    p = jvf_copy(p, w->path.p, w->path.len);
     *p++ = '/';
     p += put_decimal(p, from);
     p = mempcpy(p, "\",\"path\":\"", 10);
-    p = copy(p, w->path.p, w->path.len);
+    p = jvf_copy(p, w->path.p, w->path.len);
     *p++ = '/';
     p += put_decimal(p, to);
     p = mempcpy(p, "\"}", 2);

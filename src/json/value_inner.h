@@ -98,4 +98,28 @@ bool jvf_write(const jval *v, struct buf *b);
 /* Append a JSON string, with its quotes. s is UTF-8. */
 bool jvf_write_str(struct str s, struct buf *b);
 
+/* Texts are short as a rule: copied in steps, beyond their end. Where they come from and go to has
+ * JVF_PAD more bytes of room for that. Returns the end of the copy. */
+static inline char *jvf_copy(char *to, const char *from, size_t n)
+{
+    for (size_t i = 0; i < n; i += JVF_PAD)
+        memcpy(to + i, from + i, JVF_PAD);
+    return to + n;
+}
+/* A number, or a string that stands between quotes as it is. */
+static inline bool jvf_is_verbatim(const jval *v)
+{
+    return jvf_kind(v) == JVF_NUMBER || jvf_is_plain(v);
+}
+/* Such a one, written; `to` has room for its text, 2 and JVF_PAD bytes. Returns the end. */
+static inline char *jvf_put_verbatim(char *to, const jval *v)
+{
+    bool quoted = jvf_kind(v) == JVF_STRING;
+
+    *to = '"';
+    to = jvf_copy(to + quoted, v->uni.str, jvf_len(v));
+    *to = '"';
+    return to + quoted;
+}
+
 #endif

@@ -109,15 +109,6 @@ static bool put_scalar(struct out *o, const jval *v)
 /* Bytes that what is no text may take with its quotes and what follows it, and steps go too far. */
 #define SLACK (2 * JVF_PAD)
 
-/* Text of a document is copied in steps, short as a rule, beyond its end: where it comes from and goes
- * to has room for that. */
-static inline char *copy(char *to, const char *from, size_t n)
-{
-    for (size_t i = 0; i < n; i += JVF_PAD)
-        memcpy(to + i, from + i, JVF_PAD);
-    return to + n;
-}
-
 static inline bool has_room(const struct out *o, size_t n)
 {
     return (size_t)(o->end - o->p) >= n;
@@ -125,15 +116,10 @@ static inline bool has_room(const struct out *o, size_t n)
 
 static inline bool put_name(struct out *o, const jval *v)
 {
-    char *p = o->p;
-
     if (UNLIKELY(!jvf_is_plain(v) || !has_room(o, jvf_len(v) + SLACK)))
         return put_string(o, v) && put_char(o, ':');
-    *p = '"';
-    p = copy(p + 1, v->uni.str, jvf_len(v));
-    p[0] = '"';
-    p[1] = ':';
-    o->p = p + 2;
+    o->p = jvf_put_verbatim(o->p, v);
+    *o->p++ = ':';
     return true;
 }
 
@@ -142,16 +128,9 @@ static bool put_value(struct out *o, const jval *v);
 /* With a comma, for the next. */
 static inline bool put_item(struct out *o, const jval *v)
 {
-    unsigned kind = jvf_kind(v);
-    bool text = kind == JVF_NUMBER || jvf_is_plain(v), quoted = kind == JVF_STRING;
-    char *p = o->p;
-
-    if (LIKELY(text && has_room(o, jvf_len(v) + SLACK))) {
-        *p = '"';
-        p = copy(p + quoted, v->uni.str, jvf_len(v));
-        *p = '"';
-        p[quoted] = ',';
-        o->p = p + quoted + 1;
+    if (LIKELY(jvf_is_verbatim(v) && has_room(o, jvf_len(v) + SLACK))) {
+        o->p = jvf_put_verbatim(o->p, v);
+        *o->p++ = ',';
         return true;
     }
     return put_value(o, v) && put_char(o, ',');

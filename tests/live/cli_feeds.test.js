@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { startDaemon, within } from './lib/daemon.js';
-import { FEEDS, SERVED, createFeed, next, nextJson } from './lib/feeds.js';
+import { createFeed, createPair, FEEDS, next, nextJson, postRange, SERVED } from './lib/feeds.js';
 import { program, root, run, scratch, start } from './lib/program.js';
 import { startProxy } from './lib/proxy.js';
 import { createPostTopic, eventually, post } from './lib/topics.js';
@@ -16,15 +16,12 @@ let daemon;
 before(async () => { daemon = await startDaemon({ args: ARGS }); });
 after(() => daemon.stop());
 
-let unique = 0;
-// A topic and a feed that holds it alone.
-async function pair(feed = {}) {
-  const topic = await createPostTopic(daemon, { name: `topic${++unique}` });
-  return { topic, id: (await createFeed(daemon, { id: `feed${unique}`, topics: [topic.name], ...feed })).id };
+// A topic, and a feed that holds it alone.
+async function pair(feed) {
+  const made = await createPair(daemon, feed);
+  return { topic: made.topic, id: made.feed.id };
 }
-async function postAll(topic, from, to, make = (n) => ({ n })) {
-  for (let n = from; n < to; n++) assert.equal((await post(daemon, topic, make(n))).status, 202);
-}
+const postAll = (...args) => postRange(daemon, ...args);
 const env = () => ({ POLLCAST_SERVER: daemon.url });
 const feed = (args, options = {}) => run(['feed', ...args], { env: env(), ...options });
 const follow = (t, args, options = {}) => start(t, ['feed', 'follow', ...args], { env: env(), ...options });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startDaemon } from './lib/daemon.js';
-import { FEEDS, complete, createFeed, next, nextJson, SERVED } from './lib/feeds.js';
+import { complete, createFeed, FEEDS, next, nextJson, postRange, SERVED } from './lib/feeds.js';
 import { createPostTopic, eventually, metric, post, TOPICS } from './lib/topics.js';
 
 const ARGS = ['--loops', '2', '--drain', 'PT0S'];
@@ -20,9 +20,7 @@ async function pair({ feed = {}, ...topic } = {}) {
   return { topic: made, feed: await createFeed(daemon, { id: `f${n}`, topics: [made.name], ...feed }) };
 }
 const payloads = (batch) => batch.notifications.map((n) => n.payload);
-async function postAll(topic, from, to) {
-  for (let n = from; n < to; n++) assert.equal((await post(daemon, topic, { n })).status, 202);
-}
+const postAll = (...args) => postRange(daemon, ...args);
 function assertNotFound(answer) {
   assert.equal(answer.status, 404, answer.text);
   const { traceId, ...rest } = answer.json;

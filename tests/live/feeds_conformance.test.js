@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startDaemon } from './lib/daemon.js';
-import { complete, createFeed, FEEDS, next, nextJson, SERVED } from './lib/feeds.js';
+import { complete, createFeed, createPair, FEEDS, next, nextJson, SERVED } from './lib/feeds.js';
 import { ARGS, pollOnce } from './lib/rig.js';
 import { canMount, startOnSmallDisk } from './lib/small_disk.js';
 import { createFeedTopic, createPostTopic, eventually, follow, isEvent, journalOf, post } from './lib/topics.js';
@@ -14,13 +14,7 @@ let daemon;
 before(async () => { daemon = await startDaemon({ args: ARGS }); });
 after(() => daemon.stop());
 
-let unique = 0;
-// A topic, and a feed that holds it alone.
-async function pair(feed = {}) {
-  const name = `topic${++unique}`;
-  const topic = await createPostTopic(daemon, { name });
-  return { topic, feed: await createFeed(daemon, { id: `feed${unique}`, topics: [name], ...feed }) };
-}
+const pair = (feed) => createPair(daemon, feed);
 
 // ---- what is documented ----
 

@@ -6,7 +6,7 @@ import http from 'node:http';
 import { after, before, test } from 'node:test';
 
 import { startDaemon } from './lib/daemon.js';
-import { complete, createFeed, FEEDS, next, nextJson, SERVED } from './lib/feeds.js';
+import { complete, createFeed, createPair, FEEDS, next, nextJson, postRange, SERVED } from './lib/feeds.js';
 import { createPostTopic, eventually, metric, post } from './lib/topics.js';
 
 const ARGS = ['--loops', '2', '--drain', 'PT0S'];
@@ -14,15 +14,12 @@ let daemon;
 before(async () => { daemon = await startDaemon({ args: ARGS }); });
 after(() => daemon.stop());
 
-let unique = 0;
 // A topic, and a feed that holds it alone.
-async function pair(feed = {}) {
-  const topic = await createPostTopic(daemon, { name: `topic${++unique}` });
-  return { topic, id: (await createFeed(daemon, { id: `feed${unique}`, topics: [topic.name], ...feed })).id };
+async function pair(feed) {
+  const made = await createPair(daemon, feed);
+  return { topic: made.topic, id: made.feed.id };
 }
-async function postAll(topic, from, to) {
-  for (let n = from; n < to; n++) assert.equal((await post(daemon, topic, { n })).status, 202);
-}
+const postAll = (...args) => postRange(daemon, ...args);
 const numbers = ({ notifications }) => notifications.map(({ payload }) => payload.n);
 const upTo = (n) => Array.from({ length: n }, (_, i) => i);
 const stats = async (id, of = daemon) => (await of.request('GET', `${SERVED}/${id}/stats`)).json;

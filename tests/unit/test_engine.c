@@ -1,6 +1,5 @@
 #include "unit.h"
 
-#include <ftw.h>
 #include <semaphore.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -12,14 +11,6 @@
 
 static char directory[64];
 
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -30,7 +21,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    return nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(directory);
 }
 
 static void conf_make(struct conf *c, const char *listen)

@@ -4,7 +4,6 @@
  */
 #include "unit.h"
 
-#include <ftw.h>
 #include <semaphore.h>
 
 #include "core/engine.h"
@@ -48,14 +47,6 @@ static void run(struct rig *r, struct errand_ *x, mail_f *fn)
 }
 
 /* ---- the engine ---- */
-
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
 
 static void on_request(struct http_request *r, void *arg)
 {
@@ -166,7 +157,7 @@ static void rig_free(struct rig *r)
 {
     engine_stop(r->engine);
     conf_done(&r->conf);
-    assert_int_equal(nftw(r->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+    assert_int_equal(remove_tree(r->directory), 0);
     free(r);
 }
 

@@ -5,7 +5,6 @@
  */
 #include "topic_cases.h"
 
-#include <ftw.h>
 #include <poll.h>
 #include <uv.h>
 
@@ -74,14 +73,6 @@ static bool be_scripted(struct conn *c)
 
 /* ---- life ---- */
 
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
 static int set_up(void **state)
 {
     const struct store_conf sc = {.url = directory};
@@ -119,7 +110,7 @@ static int tear_down(void **state)
     clock_unfake();
     conf_done(&conf);
     alarm(0);
-    return nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(directory);
 }
 
 /* ---- the loop ---- */

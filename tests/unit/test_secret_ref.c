@@ -3,7 +3,6 @@
  */
 #include "unit.h"
 
-#include <ftw.h>
 #include <sys/stat.h>
 
 #include "core/conf.h"
@@ -18,14 +17,6 @@
 
 static char directory[64];
 
-static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -36,7 +27,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    return nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    return remove_tree(directory);
 }
 
 /* A file in the test's directory; its path. */

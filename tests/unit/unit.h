@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include <ftw.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -81,6 +82,20 @@ static inline char *capture_stderr(void (*fn)(void *arg), void *arg)
     assert_int_equal(pread(file, text, (size_t)n, 0), n);
     close(file);
     return text;
+}
+
+static inline int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+/* Removes a directory and all that is in it; not 0: failed. */
+static inline int remove_tree(const char *directory)
+{
+    return nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* True if fn(arg) aborts; it runs in a child. */

@@ -1,6 +1,8 @@
 // What tests of feeds have in common.
 import assert from 'node:assert/strict';
 
+import { createPostTopic, post } from './topics.js';
+
 export const FEEDS = '/streams/hub/api/v1/feeds';
 export const SERVED = '/eventnotifications/v2';
 
@@ -8,6 +10,18 @@ export async function createFeed(daemon, body) {
   const answer = await daemon.request('POST', FEEDS, { body });
   assert.equal(answer.status, 201, answer.text);
   return answer.json;
+}
+
+let unique = 0;
+// A topic that is posted to, and a feed that holds it alone.
+export async function createPair(daemon, feed = {}) {
+  const topic = await createPostTopic(daemon, { name: `topic${++unique}` });
+  return { topic, feed: await createFeed(daemon, { id: `feed${unique}`, topics: [topic.name], ...feed }) };
+}
+
+// Messages numbered from `from`, and before `to`.
+export async function postRange(daemon, topic, from, to, make = (n) => ({ n })) {
+  for (let n = from; n < to; n++) assert.equal((await post(daemon, topic, make(n))).status, 202);
 }
 
 // feed: or <feed>/consumers/<name>
