@@ -16,38 +16,45 @@ static enum err too_large(struct str plain, size_t max_bytes, struct errinfo *ei
                    max_bytes);
 }
 
-enum err payload_decode(struct str body, struct str coding, const struct json_limits *limits,
-                        struct jdoc **ret, struct errinfo *ei)
+/* *text: body; becomes what was inflated, in *inflated, where there is a coding. */
+static enum err decode(struct str *text, struct str coding, const struct json_limits *limits,
+                       struct buf *inflated, struct jdoc **ret, struct errinfo *ei)
 {
-    AUTO(buf_done) struct buf inflated = BUF_INIT_MAX(limits->max_bytes);
     struct errinfo why = ERRINFO_INIT;
-    struct str plain = body;
     enum err err;
 
     if (coding.n > 0) {
-        err = inflate_body(coding, body, limits->max_bytes, &inflated, ei);
+        err = inflate_body(coding, *text, limits->max_bytes, inflated, ei);
         if (err != E_OK)
             return err;
-        plain = buf_view(&inflated);
+        *text = buf_view(inflated);
     }
-    if (plain.n > limits->max_bytes)
-        return too_large(plain, limits->max_bytes, ei);
-    err = jdoc_parse(plain, limits, ret, &why);
+    if (text->n > limits->max_bytes)
+        return too_large(*text, limits->max_bytes, ei);
+    err = jdoc_parse(*text, limits, ret, &why);
     if (err == E_OK)
         return E_OK;
     if (err == E_LIMIT)
-        return too_large(plain, limits->max_bytes, ei);
+        return too_large(*text, limits->max_bytes, ei);
     return err_set(ei, E_POLL_FORMAT, "the response is not a JSON document that can be used: %s",
                    err_text(&why, err));
 }
 
-enum err payload_parse(struct str body, struct str coding, struct str pointer, size_t max_bytes,
-                       struct payload *ret, struct errinfo *ei)
+enum err payload_decode(struct str body, struct str coding, const struct json_limits *limits,
+                        struct jdoc **ret, struct errinfo *ei)
+{
+    AUTO(buf_done) struct buf inflated = BUF_INIT_MAX(limits->max_bytes);
+
+    return decode(&body, coding, limits, &inflated, ret, ei);
+}
+
+static enum err parse(struct str *text, struct str coding, struct str pointer, size_t max_bytes,
+                      struct buf *inflated, struct payload *ret, struct errinfo *ei)
 {
     const struct json_limits limits = {max_bytes, LIMIT_JSON_NODES, LIMIT_JSON_DEPTH};
     AUTO(payload_done) struct payload p = {NULL, NULL, BUF_INIT};
 
-    enum err err = payload_decode(body, coding, &limits, &p.doc, ei);
+    enum err err = decode(text, coding, &limits, inflated, &p.doc, ei);
     if (err != E_OK)
         return err;
     p.value = pointer.n ? jpointer_get(jdoc_root(p.doc), pointer) : jdoc_root(p.doc);
@@ -59,15 +66,26 @@ enum err payload_parse(struct str body, struct str coding, struct str pointer, s
     return E_OK;
 }
 
+enum err payload_parse(struct str body, struct str coding, struct str pointer, size_t max_bytes,
+                       struct payload *ret, struct errinfo *ei)
+{
+    AUTO(buf_done) struct buf inflated = BUF_INIT_MAX(max_bytes);
+
+    return parse(&body, coding, pointer, max_bytes, &inflated, ret, ei);
+}
+
 enum err payload_make(struct str body, struct str coding, struct str pointer, size_t max_bytes,
                       struct payload *ret, struct errinfo *ei)
 {
+    AUTO(buf_done) struct buf inflated = BUF_INIT_MAX(max_bytes);
     AUTO(payload_done) struct payload p = {NULL, NULL, BUF_INIT};
 
-    enum err err = payload_parse(body, coding, pointer, max_bytes, &p, ei);
+    enum err err = parse(&body, coding, pointer, max_bytes, &inflated, &p, ei);
     if (err != E_OK)
         return err;
-    if (buf_reserve(&p.text, jdoc_bytes(p.doc)) != E_OK || jv_write(p.value, &p.text) != E_OK)
+    err =
+        p.value == jdoc_root(p.doc) ? jdoc_write(p.doc, body, &p.text) : jv_write(p.value, &p.text);
+    if (err != E_OK)
         return err_set(ei, E_POLL_SIZE, "the response is too large to be written again");
     *ret = p;
     p = (struct payload){NULL, NULL, BUF_INIT};

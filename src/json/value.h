@@ -91,6 +91,8 @@ bool json_number_equal(struct str a, struct str b);
 
 /* Append minified JSON (numbers as written, one line). Fails only with E_LIMIT of the buffer. */
 MUST_USE enum err jv_write(const jval *v, struct buf *b);
+/* The whole of d, which was parsed from text: that is appended as it is where it is minified. */
+MUST_USE enum err jdoc_write(const struct jdoc *d, struct str text, struct buf *b);
 /* Indented by two blanks, for people. */
 MUST_USE enum err jv_write_pretty(const jval *v, struct buf *b);
 

@@ -195,6 +195,48 @@ enum err jv_write(const jval *v, struct buf *b)
     return v ? E_LIMIT : buf_try_append(b, "null", 4);
 }
 
+/* Of a slot's value, by type and subtype: bytes it has when minified, without what it holds, and more
+ * for each byte of text, element or member. */
+#define SLOT(type, subtype) ((YYJSON_TYPE_##type | YYJSON_SUBTYPE_##subtype) & SLOT_MASK)
+#define SLOT_MASK (YYJSON_TYPE_MASK | YYJSON_SUBTYPE_MASK)
+static const struct slot_bytes {
+    uint8_t fixed, each, empty;
+} slot_bytes[SLOT_MASK + 1] = {
+    [SLOT(NULL, NONE)] = {4, 0, 0},
+    [SLOT(BOOL, TRUE)] = {4, 0, 0},
+    [SLOT(BOOL, FALSE)] = {5, 0, 0},
+    [SLOT(RAW, NONE)] = {0, 1, 0},
+    [SLOT(STR, NOESC)] = {2, 1, 0},
+    [SLOT(ARR, NONE)] = {1, 1, 1}, /* a comma for each but the first */
+    [SLOT(OBJ, NONE)] = {1, 2, 1}, /* and a colon for each */
+};
+
+/* Bytes of v and all that is in it, minified; less where a string is not written as it is. */
+static size_t minified_bytes(const jval *v)
+{
+    size_t n = 0;
+
+    for (const jval *end = v + jvf_span(v); v < end; v++) {
+        const struct slot_bytes *s = &slot_bytes[v->tag & SLOT_MASK];
+        size_t len = jvf_len(v);
+        n += s->fixed + s->each * len + (len ? 0 : s->empty);
+    }
+    return n;
+}
+
+/* Minifying takes away blanks, and escapes that need not be; else it changes nothing. */
+enum err jdoc_write(const struct jdoc *d, struct str text, struct buf *b)
+{
+    const jval *root = jdoc_root(d);
+
+    text = str_trim(text);
+    if (buf_reserve(b, text.n) != E_OK)
+        return E_LIMIT;
+    if (minified_bytes(root) == text.n)
+        return buf_try_append(b, text.p, text.n);
+    return jv_write(root, b);
+}
+
 bool jvf_write_str(struct str s, struct buf *b)
 {
     struct out o = out_of(b);

@@ -55,6 +55,20 @@ struct blob *sql_blob(sqlite3_stmt *q, int column)
     return blob_new(p, (size_t)sqlite3_column_bytes(q, column));
 }
 
+void sql_bind_body(struct store_sqlite *s, sqlite3_stmt *q, int at, const struct blob *body)
+{
+    struct str packed = pack(s->packer, blob_view(body));
+
+    sqlite3_bind_blob64(q, at, packed.p, packed.n, SQLITE_STATIC);
+}
+
+enum err sql_body(struct store_sqlite *s, sqlite3_stmt *q, int column, struct blob **ret,
+                  struct errinfo *ei)
+{
+    *ret = unpack(s->packer, sql_str(q, column), BODY_MAX);
+    return *ret ? E_OK : sql_corrupt(s, ei, "an event or a checkpoint is damaged");
+}
+
 struct str sql_str(sqlite3_stmt *q, int column)
 {
     const char *p = sqlite3_column_blob(q, column);
@@ -493,6 +507,7 @@ static void free_all(struct store_sqlite *s)
     for (int i = 0; i < Q_COUNT; i++)
         sqlite3_finalize(s->stmts[i]);
     wal_done(s);
+    packer_free(s->packer);
     sqlite3_close(s->db);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
@@ -508,6 +523,7 @@ static enum err sqlite_open(const struct store_conf *conf, struct store **ret, s
 
     s->lock_fd = -1;
     s->sync_normal = conf->sync_normal;
+    s->packer = packer_new();
     s->path = xasprintf("%s/pollcast.db", conf->url);
     enum err e = open_all(s, conf->url, ei);
     if (e != E_OK) {

@@ -11,12 +11,13 @@
 
 #include <sqlite3.h>
 
+#include "io/pack.h"
 #include "store/store_backend.h"
 #include "store/store_notes.h"
 #include "store/store_sqlite_heads.h"
 #include "store/store_sqlite_wal.h"
 
-#define STORE_SCHEMA_VERSION 2
+#define STORE_SCHEMA_VERSION 3
 /* Bodies above this are refused: half of what SQLite takes for a row. */
 #define BODY_MAX ((size_t)500 * 1000 * 1000)
 
@@ -56,6 +57,7 @@ struct store_sqlite {
         uint64_t trim_to;             /* those up to here are to be removed */
     } notes;
     struct wal wal;
+    struct packer *packer;
     struct {
         bool open;
         struct errinfo why; /* what broke it: then it can only be rolled back */
@@ -85,6 +87,10 @@ void sql_bind(sqlite3_stmt *q, const int64_t *v, size_t count);
 void sql_bind_blob(sqlite3_stmt *q, int at, const struct blob *b);
 void sql_bind_str(sqlite3_stmt *q, int at, struct str v);
 struct blob *sql_blob(sqlite3_stmt *q, int column);
+/* The body of an event or a checkpoint, packed: for q's next run only, and one at a time. */
+void sql_bind_body(struct store_sqlite *s, sqlite3_stmt *q, int at, const struct blob *body);
+MUST_USE enum err sql_body(struct store_sqlite *s, sqlite3_stmt *q, int column, struct blob **ret,
+                           struct errinfo *ei);
 struct str sql_str(sqlite3_stmt *q, int column);
 static inline uint64_t sql_u64(sqlite3_stmt *q, int column)
 {

@@ -40,8 +40,7 @@ enum err chain_body(struct store_sqlite *s, int64_t rowid, struct blob **ret, st
         return e;
     if (!row)
         return sql_corrupt(s, ei, "an event of a journal is missing");
-    *ret = sql_blob(q, 0);
-    return E_OK;
+    return sql_body(s, q, 0, ret, ei);
 }
 
 /* In strides: the oldest event of the stride that is not old yet; ret->n = 0: there is none. */

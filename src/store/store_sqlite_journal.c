@@ -37,8 +37,8 @@ static enum err insert_event(struct store_sqlite *s, const struct head *h, int64
     int64_t skip = h->n % EVENT_STRIDE == 0 ? h->skip : 0;
 
     sql_ints(q, rowid, (int64_t)h->topic, (int64_t)ev->seq, ev->time_wall, ev->type, prev, skip,
-             (int64_t)h->n, (int64_t)h->cum);
-    sql_bind_blob(q, 10, ev->body);
+             (int64_t)h->n, (int64_t)h->cum, (int64_t)ev->body->len);
+    sql_bind_body(s, q, 11, ev->body);
     return sql_run(s, q, ei);
 }
 
@@ -87,7 +87,7 @@ static enum err write_checkpoint(struct store_sqlite *s, struct head *h, const s
     AUTO_STMT sqlite3_stmt *q = sql(s, Q_CHECKPOINT_SET);
 
     sql_ints(q, (int64_t)h->topic, (int64_t)h->seq);
-    sql_bind_blob(q, 3, doc);
+    sql_bind_body(s, q, 3, doc);
     enum err e = sql_run(s, q, ei);
     return e == E_OK ? set_doc(s, h, DOC_CHECKPOINT, h->n + 1, ei) : e;
 }
@@ -267,8 +267,7 @@ static enum err load_checkpoint(struct store_sqlite *s, const struct head *h, st
         return e;
     if (!row)
         return sql_corrupt(s, &op->op.info, "a checkpoint is missing");
-    op->base = sql_blob(q, 0);
-    return E_OK;
+    return sql_body(s, q, 0, &op->base, &op->op.info);
 }
 
 /* Events that are no part of the document are passed over. */

@@ -10,7 +10,8 @@
  * records.num: AUTOINCREMENT, since a number must not come back after its record was deleted.
  * heads: one row for each record, from its first put on; the columns as in struct head. `state`
  *   stands last, so that reading the others does not touch it.
- * events: the body last for the same reason. cum: bytes of the topic up to and with this event.
+ * events: the body last for the same reason, packed (io/pack.h). len: its bytes before that; cum:
+ *   those of the topic up to and with this event.
  * doomed: stretches of chains that nobody counts any more, removed little by little.
  * notes: num without AUTOINCREMENT, for the newest is never removed.
  */
@@ -37,6 +38,13 @@ const char *const schema_steps[STORE_SCHEMA_VERSION] = {
     " first_n INTEGER NOT NULL);",
     "CREATE TABLE notes(num INTEGER PRIMARY KEY, time INTEGER NOT NULL, label TEXT NOT NULL,"
     " body BLOB NOT NULL);",
+    "ALTER TABLE events RENAME TO events_2;"
+    "CREATE TABLE events(topic INTEGER NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL,"
+    " type INTEGER NOT NULL, prev INTEGER NOT NULL, skip INTEGER NOT NULL, n INTEGER NOT NULL,"
+    " cum INTEGER NOT NULL, len INTEGER NOT NULL, body BLOB NOT NULL);"
+    "INSERT INTO events(rowid, topic, seq, time, type, prev, skip, n, cum, len, body)"
+    " SELECT rowid, topic, seq, time, type, prev, skip, n, cum, length(body), body FROM events_2;"
+    "DROP TABLE events_2;",
 };
 
 static const char *const query_text[Q_COUNT] = {

@@ -52,7 +52,7 @@ static void put_record(struct buf *b, unsigned long i, unsigned variant)
                10000 + i, (mixed + toggle(f, variant)) % 1000000,
                (mixed + toggle(f + 1, variant)) % 1000, 100 + mixed % 800,
                3 + toggle(f + 2, variant), 10 + mixed % 80 + toggle(f + 3, variant),
-               toggle(f + 4, variant) ? "true " : "false");
+               toggle(f + 4, variant) ? "true" : "null");
 }
 
 static void put_sample(struct buf *b, unsigned long i, unsigned variant)

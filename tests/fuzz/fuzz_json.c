@@ -32,7 +32,7 @@ static void check_again(const jval *v, struct str text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(jdoc_freep) struct jdoc *d = NULL;
-    AUTO(buf_done) struct buf pretty = BUF_INIT;
+    AUTO(buf_done) struct buf pretty = BUF_INIT, whole = BUF_INIT;
     struct errinfo ei = ERRINFO_INIT;
     struct str text = str_make((const char *)data, size);
 
@@ -43,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO(buf_done) struct buf plain = written(jdoc_root(d));
 
     check_again(jdoc_root(d), buf_view(&plain));
+    CHECK(jdoc_write(d, text, &whole) == E_OK && str_eq(buf_view(&whole), buf_view(&plain)));
     CHECK(jv_write_pretty(jdoc_root(d), &pretty) == E_OK);
     check_again(jdoc_root(d), buf_view(&pretty));
     return 0;

@@ -132,6 +132,34 @@ static void test_older_files_are_brought_up(void **state)
     sqlite3_close(db);
 }
 
+/* Version 2 had bodies as they are, and no column for their length. */
+static void test_a_file_of_version_2(void **state)
+{
+    (void)state;
+    struct rig *r = rig_open(NULL);
+    uint64_t num = topic(r, "a");
+
+    must_commit(r, (struct batch){.topic = num, .count = 200, .size = 500});
+    store_close(r->s);
+    tamper(r, "CREATE TABLE old(topic INTEGER NOT NULL, seq INTEGER NOT NULL,"
+              " time INTEGER NOT NULL, type INTEGER NOT NULL, prev INTEGER NOT NULL,"
+              " skip INTEGER NOT NULL, n INTEGER NOT NULL, cum INTEGER NOT NULL,"
+              " body BLOB NOT NULL);"
+              "INSERT INTO old(rowid, topic, seq, time, type, prev, skip, n, cum, body)"
+              " SELECT rowid, topic, seq, time, type, prev, skip, n, cum, body FROM events;"
+              "DROP TABLE events; ALTER TABLE old RENAME TO events; PRAGMA user_version = 2");
+    rig_reopen(r);
+    expect_read(r, num, 0, true, 1, 200);
+    must_commit(r, (struct batch){.topic = num,
+                                  .after = 200,
+                                  .count = 1,
+                                  .size = 5000,
+                                  .retention = {.max_bytes = 10000}});
+    AUTO_READ rd = read_after(r, num, 0, 0, 0);
+    assert_int_equal(rd.count, 11); /* 5000 bytes and ten times 500 */
+    rig_free(r);
+}
+
 /* ---- damage ---- */
 
 static void test_a_file_of_garbage(void **state)
@@ -200,6 +228,24 @@ static void test_a_hole_in_one_journal_harms_no_other(void **state)
     store_close(r->s);
     tamper(r, "DELETE FROM events WHERE topic = 1"); /* what was cut off from the chain */
     rig_reopen(r);
+    rig_free(r);
+}
+
+/* A body that does not unpack is told, never given. */
+static void test_a_damaged_body(void **state)
+{
+    (void)state;
+    struct rig *r = rig_open(NULL);
+    uint64_t num = topic(r, "a");
+
+    must_commit(r, (struct batch){.topic = num, .count = 3, .size = 5000});
+    store_close(r->s);
+    tamper(r, "UPDATE events SET body = substr(body, 1, length(body) - 1) || x'00' WHERE seq = 1");
+    rig_reopen(r);
+    AUTO_READ rd = read_after(r, num, 0, 0, 0);
+    assert_int_equal(rd.op.err, E_STORE_CORRUPT);
+    assert_non_null(strstr(rd.op.info.text, "damaged"));
+    expect_read(r, num, 1, true, 2, 3);
     rig_free(r);
 }
 
@@ -530,9 +576,10 @@ static void test_a_full_disk(void **state)
 int main(void)
 {
     return RUN_TESTS(test_only_the_owner_may_read, test_a_newer_file_is_left_alone,
-                     test_older_files_are_brought_up, test_a_file_of_garbage, test_a_damaged_page,
-                     test_a_hole_in_one_journal_harms_no_other, test_a_head_that_contradicts_itself,
-                     test_an_answer_waits_for_the_disk,
+                     test_older_files_are_brought_up, test_a_file_of_version_2,
+                     test_a_file_of_garbage, test_a_damaged_page,
+                     test_a_hole_in_one_journal_harms_no_other, test_a_damaged_body,
+                     test_a_head_that_contradicts_itself, test_an_answer_waits_for_the_disk,
                      test_without_waiting_only_first_commits_wait, test_each_write_may_fail,
                      test_reads_of_a_failed_group_are_done_again,
                      test_each_write_of_opening_may_fail, test_a_full_disk);

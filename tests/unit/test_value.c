@@ -26,8 +26,11 @@ static void assert_written(const jval *v, const char *want)
 static void assert_parsed_as(const char *text, const char *want)
 {
     AUTO(jdoc_freep) struct jdoc *d = parse(text);
+    AUTO(buf_done) struct buf b = BUF_INIT;
 
     assert_written(jdoc_root(d), want);
+    assert_int_equal(jdoc_write(d, str_of(text), &b), E_OK);
+    assert_str(buf_view(&b), want);
 }
 
 /* ---- parsing ---- */
@@ -39,6 +42,10 @@ static void accepts_what_rfc_8259_allows(void **state)
     assert_parsed_as(" \t\r\n[ true , false ] \n", "[true,false]");
     assert_parsed_as("-0.0e-0", "-0.0e-0");
     assert_parsed_as("{\"\":{}}", "{\"\":{}}");
+    assert_parsed_as("{\"a\":[],\"b\":[{},null],\"c\":[1,false,true]}\n",
+                     "{\"a\":[],\"b\":[{},null],\"c\":[1,false,true]}");
+    assert_parsed_as("[{\"a\" :1}]", "[{\"a\":1}]");
+    assert_parsed_as("[\"\\u001F\"]", "[\"\\u001f\"]");
     assert_parsed_as("\"\\u0041\\/\\ud83d\\ude00\\b\\f\\n\\r\\t\\u001f\\\"\\\\\"",
                      "\"A/\xf0\x9f\x98\x80\\b\\f\\n\\r\\t\\u001f\\\"\\\\\"");
     assert_parsed_as("\"\\u0000\"", "\"\\u0000\"");
