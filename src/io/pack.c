@@ -5,8 +5,8 @@
 #include "base/mem.h"
 
 #define LEVEL 1
-/* Shorter ones are not worth the look: a handful of them shares a page as they are. */
-#define PACK_MIN ((size_t)1024)
+/* Packing costs as much as it saves for about 2 KB, measured by the CPU of a commit; below it more. */
+#define PACK_MIN ((size_t)2048)
 /* More memory than this is not kept from one body to the next. */
 #define KEEP_MAX ((size_t)1 << 20)
 

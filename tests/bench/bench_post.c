@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 
+#include "body_rig.c"
 #include "daemon_rig.c"
 
 #define BODY 1024
@@ -178,8 +179,7 @@ int main(int argc, char **argv)
 
     CHECK(count > 0 && topics > 0 && topics <= TOPICS);
     signal(SIGPIPE, SIG_IGN);
-    memset(body, 'x', BODY);
-    body[0] = body[BODY - 1] = '"';
+    fill_body(body, BODY);
     if (strcmp(argv[1], "single") == 0) {
         run_single(s, count);
     } else {

@@ -56,6 +56,16 @@ export async function startOrigin(build, hosts = 1, authority = undefined) {
   };
 }
 
+// Text for a JSON string, of so many characters: it repeats itself as documents do, and no more.
+export function filler(n) {
+  let text = '';
+  for (let i = 1; text.length < n; i++) {
+    const x = Math.imul(i, 2654435761) >>> 8;
+    text += `/items/${x % 5000}/price ${(x / 7 % 900).toFixed(2)}, `;
+  }
+  return text.slice(0, n);
+}
+
 // CPU time of all threads of a process so far, µs.
 export function cpu(pid) {
   const of = (task) => Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);

@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+#include "body_rig.c"
+
 #define BODY 1024
 #define ROW_BODY 200
 #define TOPICS 1000
@@ -178,7 +180,7 @@ int main(int argc, char **argv)
     int64_t for_us = argc > 3 ? strtol(argv[3], NULL, 10) * US_PER_MS : 0;
 
     CHECK(first > 0);
-    memset(body, 'x', BODY);
+    fill_body(body, BODY);
     sqlite3 *db = open_db();
     if (strcmp(argv[1], "insert") == 0)
         run_insert(db, (int)first, for_us);

@@ -17,6 +17,8 @@
 #include "base/clock.h"
 #include "store/store_journal.h"
 
+#include "body_rig.c"
+
 #define TOPICS 1000
 #define BODY 1024
 #define ROUND_US (2 * US_PER_S)
@@ -296,7 +298,7 @@ int main(int argc, char **argv)
     unsigned group = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
 
     CHECK(argc > 1);
-    memset(body->p, 'x', BODY);
+    fill_body(body->p, BODY);
     if (!mkdtemp(dir))
         panic("%s", dir);
     s->body = body;

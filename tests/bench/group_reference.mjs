@@ -24,7 +24,7 @@ import path from 'node:path';
 import readline from 'node:readline';
 
 import { startDaemon } from '../live/lib/daemon.js';
-import { cpu, createTopics, median, metrics, sleep } from './bench_rig.mjs';
+import { cpu, createTopics, filler, median, metrics, sleep } from './bench_rig.mjs';
 import { must, startReceiver, subscribe } from './group_webhook.mjs';
 
 export const title = 'Age of data, against the published figures of Axway Streams';
@@ -105,7 +105,7 @@ async function postFor(daemon, agent, ids, [, , kb, period], s) {
     if (wait > 0) await sleep(wait);
     const at = Math.round((performance.timeOrigin + performance.now()) * 1000);
     const head = `{"at":${at},"text":"`;
-    const body = `${head}${'x'.repeat(kb * 1000 - head.length - 2)}"}`;
+    const body = `${head}${filler(kb * 1000 - head.length - 2)}"}`;
     answers.push(must(daemon, 202, 'POST', `/streams/publishers/http-post/api/v1/topics/${ids[n % ids.length]}`, { agent, body }));
   }
   await Promise.all(answers);

@@ -6,7 +6,7 @@ import http from 'node:http';
 import readline from 'node:readline';
 
 import { startDaemon } from '../live/lib/daemon.js';
-import { cpu, metrics, pssKib, sleep } from './bench_rig.mjs';
+import { cpu, filler, metrics, pssKib, sleep } from './bench_rig.mjs';
 
 export const title = 'Webhooks';
 
@@ -56,7 +56,7 @@ async function postFor(daemon, topic, agent, s) {
     await sleep(Math.max(0, from + n * 1000 - performance.now()));
     const at = Math.round((performance.timeOrigin + performance.now()) * 1000);
     const head = `{"at":${at},"text":"`;
-    await must(daemon, 202, 'POST', `/streams/publishers/http-post/api/v1/topics/${topic.id}`, { agent, body: `${head}${'x'.repeat(bytes - head.length - 2)}"}` });
+    await must(daemon, 202, 'POST', `/streams/publishers/http-post/api/v1/topics/${topic.id}`, { agent, body: `${head}${filler(bytes - head.length - 2)}"}` });
   }
   await sleep(Math.max(0, from + s * 1000 - performance.now()));
 }
