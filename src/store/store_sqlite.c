@@ -442,7 +442,7 @@ static enum err open_file(struct store_sqlite *s, struct errinfo *ei)
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     return sql_exec(s,
                     "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=FAST;"
-                    "PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;",
+                    "PRAGMA synchronous=FULL; PRAGMA cache_size=-4096;",
                     ei);
 }
 
