@@ -5,6 +5,8 @@
 #include "json/diff.h"
 #include "json/omit.h"
 
+#define PATCH_ROOM ((size_t)16 << 10) /* at first */
+
 void change_find(struct str before, const jval *after, size_t after_bytes,
                  const struct change_conf *conf, struct change *ret)
 {
@@ -28,6 +30,8 @@ void change_find(struct str before, const jval *after, size_t after_bytes,
         ret->equal = true;
         return;
     }
+    if (buf_reserve(&patch, MIN(after_bytes / 2, PATCH_ROOM)) != E_OK)
+        return;
     jdiff(jdoc_root(old), after, &opt, &patch, &res);
     trace(diff, "%zu ops, %zu bytes of patch, %zu of document%s%s", res.ops, patch.len, after_bytes,
           res.equal ? ", equal" : "", res.over ? ", over" : "");

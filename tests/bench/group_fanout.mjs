@@ -340,7 +340,7 @@ export const rows = [
   row('1 KB compressed to 10 000 channels', { form: 'gzip', channels: 10_000, rounds: 2, peers: false }),
   row('1 KB by TLS to 1 000 channels', { form: 'tls', channels: 1000 }),
   row('20 KB by TLS to 1 000 channels', { form: 'tls', channels: 1000, size: 20_000, rounds: 2 }),
-  row('1 KB by WebSocket to 10 000 channels', { form: 'wish', channels: 10_000, limits: [atMost('cpuUs', 1.25), cheaperBy(1.2), smaller] }),
+  row('1 KB by WebSocket to 10 000 channels', { form: 'wish', channels: 10_000, limits: [atMost('cpuUs', 1.15), cheaperBy(1.2), smaller] }),
   row('20 KB to 1 000 channels of which one is stuck', { channels: 1000, size: 20_000, stuck: true, rounds: 2, peers: false }),
   row('10 000 channels connect at once', {
     unit: 'connection', channels: 10_000, storm: true, limits: [atMost('cpuUs', 2), atMost('allMs', 5), cheaperBy(5)],

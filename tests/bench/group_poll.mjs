@@ -137,6 +137,8 @@ export const rows = [
   row('a fifth changed, 20 KB, 300 topics, 300 hosts', { answer: 'changed', size: 20 * KB, topics: 300, hosts: 300 }, { not: changed }),
   row('a fifth changed, 50 KB, 300 topics, 300 hosts', { answer: 'changed', size: 50 * KB, topics: 300, hosts: 300 },
     { not: changed.filter((who) => who !== 'prometheus'), limits: [{ figure: 'overUs', of: 'pollcast', atMost: 250 }] }),
+  row('a fifth changed, 50 KB, 1 000 topics, 1 000 hosts', { answer: 'changed', size: 50 * KB, topics: 1000, hosts: 1000 },
+    { not: [...changed, 'undici, JSON.parse'], limits: [{ figure: 'overUs', of: 'pollcast', atMost: 250 }] }),
   row('304, 1 KB, 100 topics, 1 host', { answer: '304', size: KB, topics: 100, hosts: 1 }, { not: noPeers, limits: [cheap] }),
   row('304, 1 KB, 10 000 topics, 1 host', { answer: '304', size: KB, topics: 10000, hosts: 1 }, { not: noPeers, limits: [cheap] }),
   row('304, 1 KB, 10 000 topics, 100 hosts', { answer: '304', size: KB, topics: 10000, hosts: 100 }, { not: only304, limits: [cheap] }),
