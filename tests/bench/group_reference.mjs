@@ -5,7 +5,7 @@
 //
 // SSE and HTTP poller: of a document a fifth is another with each answer of the origin. The age of a delivery is from the
 // moment at which the origin begins to write its answer until the last byte of the event was read (bench_reference.c). A
-// row is measured in three stretches of one server; its p99 is the median of theirs, for a disk that stands still for
+// row is measured in five stretches of one server; its p99 is the median of theirs, for a disk that stands still for
 // 50 ms tells nothing of the server; the longest is that of all.
 // Webhook and HTTP post: from the moment at which a document is posted until a receiver has all of it (receiver.c). The
 // posts to different topics are spread evenly over the period, as polls are.
@@ -13,7 +13,7 @@
 // `delivered` and `polled` must be 1: nothing may be left out to be quick.
 //
 // Without more, the rows that are nearest to what the reference reaches, and one with ten times its users. All of them, in
-// one round of five minutes (ROUNDS=3: three):
+// one round of seven minutes (ROUNDS=3: three):
 //
 //   FULL=1 make bench B=reference
 import { spawn } from 'node:child_process';
@@ -30,7 +30,7 @@ import { must, startReceiver, subscribe } from './group_webhook.mjs';
 export const title = 'Age of data, against the published figures of Axway Streams';
 
 const warmS = 1;
-const stretches = 3;
+const stretches = 5;
 const stretchS = 2;
 const seconds = 5; // of webhooks
 
