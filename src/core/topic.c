@@ -278,6 +278,9 @@ static void on_load_done(struct store_op *op)
     }
     if (op->err == E_OK)
         store_load_done(&lo->load);
+    /* Whoever made it load may not tell, and who comes later finds a topic without a document. */
+    if (t && err != E_OK)
+        topic_failed(t, err, &op->info);
     if (t)
         topic_run_loaders(t, err, &op->info);
 }
@@ -321,6 +324,16 @@ enum err topic_pass_gate(struct topic *t, const jval *value, const struct buf *t
 
 /* ---- outcome of polls ---- */
 
+void topic_works(struct topic *t)
+{
+    if (!t->error)
+        return;
+    event_unref(TAKE(t->error));
+    count_add(COUNT_topics_failing, -1);
+    log_info("topic works again", LOG_S("topic", t->conf->name));
+    t->told_checked = 0;
+}
+
 void topic_checked(struct topic *t, int64_t now_wall)
 {
     int64_t now = loop_now(t->shard->loop);
@@ -328,12 +341,7 @@ void topic_checked(struct topic *t, int64_t now_wall)
     t->checked_wall = now_wall;
     drop_refused(t);
     topic_state_changed(t);
-    if (t->error) {
-        event_unref(TAKE(t->error));
-        count_add(COUNT_topics_failing, -1);
-        log_info("topic works again", LOG_S("topic", t->conf->name));
-        t->told_checked = 0;
-    }
+    topic_works(t);
     if (t->hub_mask && now - t->told_checked >= TELL_CHECKED_US) {
         t->told_checked = now;
         TOPIC_EACH_HUB(t, to)

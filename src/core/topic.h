@@ -129,9 +129,10 @@ MUST_USE enum err topic_pass_gate(struct topic *t, const jval *value, const stru
                                   struct errinfo *ei);
 /* Whoever published (arg of the commit) is gone: the commit goes on, its done is not called. */
 void topic_forget_commit(struct topic *t, const void *arg);
+void topic_works(struct topic *t); /* what failed does not any more */
 /* A successful poll, published or with nothing new: the topic works, and this was its time. */
 void topic_checked(struct topic *t, int64_t now_wall);
-/* The poll failed for good: tells channels when the topic begins to fail or the code changes. */
+/* For good: tells channels when the topic begins to fail or the code changes. */
 void topic_failed(struct topic *t, enum err err, const struct errinfo *ei);
 /* The topic is going: what is under way ends without it, and its done is called all the same. */
 void topic_orphan_commits(struct topic *t);

@@ -140,6 +140,7 @@ static void publish(struct topic *t, struct topic_commit *c)
     blob_unref(t->document);
     t->document = c->document ? blob_ref(c->document) : NULL;
     count_patches(t, c);
+    topic_works(t);
     for (size_t i = 0; i < c->count; i++) {
         TOPIC_EACH_HUB(t, to)
         hub_post_event(to, t->conf->id, c->events[i], whole ? t->document : NULL);

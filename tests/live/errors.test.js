@@ -11,7 +11,7 @@ import zlib from 'node:zlib';
 import { makeAuthority } from './lib/authority.js';
 import { startDaemon } from './lib/daemon.js';
 import { ARGS, daemon, FAST_RETRIES, newPath, origin, PERIOD, rig } from './lib/rig.js';
-import { createTopic, debugOf, eventually, follow, isEvent, nextError, pollNow } from './lib/topics.js';
+import { createPostTopic, createTopic, debugOf, eventually, follow, isEvent, nextError, pollNow, post } from './lib/topics.js';
 
 const CODES = [
   70000, 70001, 70002, 70012, 70013, 70014, 70015, 70016, 70300,
@@ -197,6 +197,19 @@ test('a URL that gets too long is 70001', (t) => {
   return mustSee(t, { url: url + 'x'.repeat(8190 - url.length), computedQueryParameters }, 70001, /"since".*8192 bytes/);
 });
 
+// As a disk may do it: the only patch is of something else. False: there is no sqlite3.
+function damagePatches(stopped) {
+  const patch = '[{"op":"remove","path":"/not/there"}]';
+  try {
+    const changed = execFileSync('sqlite3', [path.join(stopped.data, 'pollcast.db'), `UPDATE events SET body = CAST('${patch}' AS BLOB) WHERE type = 2; SELECT changes();`]);
+    assert.equal(String(changed).trim(), '1');
+    return true;
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+    return false;
+  }
+}
+
 test('a document that cannot be read any more is 50500 of the server, and the next poll makes a new one', async (t) => {
   let own = await startDaemon({ args: ARGS });
   t.after(() => own.stop());
@@ -209,13 +222,7 @@ test('a document that cannot be read any more is 50500 of the server, and the ne
   await pollNow(own, topic);
   await eventually(async () => (await debugOf(own, topic)).sequence === 2, 'the patch');
   await own.stop();
-  // As a disk may do it: the patch is of something else.
-  const patch = '[{"op":"remove","path":"/not/there"}]';
-  try {
-    const changed = execFileSync('sqlite3', [path.join(own.data, 'pollcast.db'), `UPDATE events SET body = CAST('${patch}' AS BLOB) WHERE type = 2; SELECT changes();`]);
-    assert.equal(String(changed).trim(), '1');
-  } catch (error) {
-    if (error.code !== 'ENOENT') throw error;
+  if (!damagePatches(own)) {
     t.skip('needs the program sqlite3');
     return;
   }
@@ -231,6 +238,33 @@ test('a document that cannot be read any more is 50500 of the server, and the ne
   const frame = await stream.next(isEvent);
   assert.equal(frame.event, 'snapshot');
   assert.deepEqual(JSON.parse(frame.data), { n: 3, filler });
+});
+
+test('the same of a topic that is posted to: followers are told, and the next post makes a new one', async (t) => {
+  let own = await startDaemon({ args: ARGS });
+  t.after(() => own.stop());
+  const topic = await createPostTopic(own, { payload: 'snapshot' });
+  const filler = 'x'.repeat(300);
+  for (const n of [1, 2]) assert.equal((await post(own, topic, { n, filler })).status, 202);
+  await own.stop();
+  if (!damagePatches(own)) {
+    t.skip('needs the program sqlite3');
+    return;
+  }
+  own = await startDaemon({ args: ARGS, data: own.data });
+  for (let i = 0; i < 2; i++) {
+    const stream = await follow(t, own, topic);
+    assert.equal((await nextError(stream)).code, 50500);
+    stream.close();
+  }
+  const stream = await follow(t, own, topic);
+  await nextError(stream);
+  assert.equal((await post(own, topic, { n: 3, filler })).status, 202);
+  const frame = await stream.next(isEvent);
+  assert.equal(frame.event, 'snapshot');
+  assert.deepEqual(JSON.parse(frame.data), { n: 3, filler });
+  const later = await follow(t, own, topic);
+  assert.equal((await later.next(isEvent)).event, 'snapshot');
 });
 
 test('all codes of a poller were seen', { skip: authority ? false : 'needs the program openssl' }, () => {
