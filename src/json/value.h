@@ -38,8 +38,6 @@ MUST_USE enum err jdoc_parse(struct str text, const struct json_limits *limits, 
 /* The same with text that was written here, of a document that had been parsed: that its names do not
  * repeat is not looked at again. */
 MUST_USE enum err jdoc_parse_own(struct str text, struct jdoc **ret);
-/* Bytes of the text that was parsed. */
-size_t jdoc_bytes(const struct jdoc *d);
 void jdoc_free(struct jdoc *d);
 static inline void jdoc_freep(struct jdoc **d)
 {

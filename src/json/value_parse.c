@@ -13,7 +13,6 @@ const struct json_limits json_limits_default = {
 struct jdoc {
     jval *root;
     void *values;
-    size_t bytes;
     char text[];
 };
 
@@ -45,11 +44,6 @@ void json_position(struct str text, size_t offset, unsigned *ret_line, unsigned 
 jval *jdoc_root(const struct jdoc *d)
 {
     return d ? d->root : NULL;
-}
-
-size_t jdoc_bytes(const struct jdoc *d)
-{
-    return d->bytes;
 }
 
 void jdoc_free(struct jdoc *d)
@@ -329,7 +323,6 @@ static enum err read_text(struct str text, size_t max_nodes, struct jdoc **ret, 
     AUTO(jdoc_freep) struct jdoc *d = jpool_get(sizeof *d + text.n + JVF_PAD);
 
     d->values = NULL;
-    d->bytes = text.n;
     if (text.n)
         memcpy(d->text, text.p, text.n);
     memset(d->text + text.n, 0, JVF_PAD);

@@ -56,14 +56,18 @@ export async function startOrigin(build, hosts = 1, authority = undefined) {
   };
 }
 
-// Text for a JSON string, of so many characters: it repeats itself as documents do, and no more.
-export function filler(n) {
+// Makes documents of so many bytes, which tell when they were made, µs. Their text repeats itself as that of others does, and no
+// more; it is made here, for what a document takes to make is in its age.
+export function stampedDocuments(bytes) {
   let text = '';
-  for (let i = 1; text.length < n; i++) {
+  for (let i = 1; text.length < bytes; i++) {
     const x = Math.imul(i, 2654435761) >>> 8;
     text += `/items/${x % 5000}/price ${(x / 7 % 900).toFixed(2)}, `;
   }
-  return text.slice(0, n);
+  return () => {
+    const head = `{"at":${Math.round((performance.timeOrigin + performance.now()) * 1000)},"text":"`;
+    return `${head}${text.slice(0, bytes - head.length - 2)}"}`;
+  };
 }
 
 // CPU time of all threads of a process so far, µs.

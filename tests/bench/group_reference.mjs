@@ -24,7 +24,7 @@ import path from 'node:path';
 import readline from 'node:readline';
 
 import { startDaemon } from '../live/lib/daemon.js';
-import { cpu, createTopics, filler, median, metrics, sleep } from './bench_rig.mjs';
+import { cpu, createTopics, median, metrics, sleep, stampedDocuments } from './bench_rig.mjs';
 import { must, startReceiver, subscribe } from './group_webhook.mjs';
 
 export const title = 'Age of data, against the published figures of Axway Streams';
@@ -98,15 +98,13 @@ const followed = (row) => async (ctx) => {
 
 // Documents for all topics, each at its time in the period; resolves when all were taken.
 async function postFor(daemon, agent, ids, [, , kb, period], s) {
+  const document = stampedDocuments(kb * 1000);
   const from = performance.now();
   const answers = [];
   for (let n = 0; n < (s / period) * ids.length; n++) {
     const wait = from + ((n * period) / ids.length) * 1000 - performance.now();
     if (wait > 0) await sleep(wait);
-    const at = Math.round((performance.timeOrigin + performance.now()) * 1000);
-    const head = `{"at":${at},"text":"`;
-    const body = `${head}${filler(kb * 1000 - head.length - 2)}"}`;
-    answers.push(must(daemon, 202, 'POST', `/streams/publishers/http-post/api/v1/topics/${ids[n % ids.length]}`, { agent, body }));
+    answers.push(must(daemon, 202, 'POST', `/streams/publishers/http-post/api/v1/topics/${ids[n % ids.length]}`, { agent, body: document() }));
   }
   await Promise.all(answers);
 }

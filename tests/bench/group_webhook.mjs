@@ -6,7 +6,7 @@ import http from 'node:http';
 import readline from 'node:readline';
 
 import { startDaemon } from '../live/lib/daemon.js';
-import { cpu, filler, metrics, pssKib, sleep } from './bench_rig.mjs';
+import { cpu, metrics, pssKib, sleep, stampedDocuments } from './bench_rig.mjs';
 
 export const title = 'Webhooks';
 
@@ -51,12 +51,11 @@ export async function subscribe(daemon, topic, body, count = subscriptions) {
 
 // One document per second, at its time.
 async function postFor(daemon, topic, agent, s) {
+  const document = stampedDocuments(bytes);
   const from = performance.now();
   for (let n = 0; n < s; n++) {
     await sleep(Math.max(0, from + n * 1000 - performance.now()));
-    const at = Math.round((performance.timeOrigin + performance.now()) * 1000);
-    const head = `{"at":${at},"text":"`;
-    await must(daemon, 202, 'POST', `/streams/publishers/http-post/api/v1/topics/${topic.id}`, { agent, body: `${head}${filler(bytes - head.length - 2)}"}` });
+    await must(daemon, 202, 'POST', `/streams/publishers/http-post/api/v1/topics/${topic.id}`, { agent, body: document() });
   }
   await sleep(Math.max(0, from + s * 1000 - performance.now()));
 }

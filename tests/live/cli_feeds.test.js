@@ -16,11 +16,7 @@ let daemon;
 before(async () => { daemon = await startDaemon({ args: ARGS }); });
 after(() => daemon.stop());
 
-// A topic, and a feed that holds it alone.
-async function pair(feed) {
-  const made = await createPair(daemon, feed);
-  return { topic: made.topic, id: made.feed.id };
-}
+const pair = (feed) => createPair(daemon, feed);
 const postAll = (...args) => postRange(daemon, ...args);
 const env = () => ({ POLLCAST_SERVER: daemon.url });
 const feed = (args, options = {}) => run(['feed', ...args], { env: env(), ...options });

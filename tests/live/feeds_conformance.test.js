@@ -77,7 +77,7 @@ for (const [version, base, url] of [['v2', SERVED, 'relativeUrl'], ['v1', V1, 'u
   const end = (feed, batchId, options) => daemon.request('POST', `${base}/${feed}/${batchId}/complete`, options);
 
   test(`${version}: next and complete, in every outcome`, async () => {
-    const { topic, feed: { id } } = await pair();
+    const { topic, id } = await pair();
     assertEmpty(await get(id), 204);
     for (let n = 0; n < 11; n++) await post(daemon, topic, { n });
     const first = await get(id);
@@ -101,7 +101,7 @@ for (const [version, base, url] of [['v2', SERVED, 'relativeUrl'], ['v1', V1, 'u
   });
 
   test(`${version}: tenants`, async () => {
-    const { topic, feed: { id } } = await pair({ tenant: 'bded51d4-598e-4079-9cf6-43e74144b415' });
+    const { topic, id } = await pair({ tenant: 'bded51d4-598e-4079-9cf6-43e74144b415' });
     const mine = { 'X-TENANT-ID': 'bded51d4-598e-4079-9cf6-43e74144b415' };
     await post(daemon, topic, {});
     for (const headers of [{}, { 'X-TENANT-ID': ' ' }]) {
@@ -204,7 +204,7 @@ test('a walk over all documented paths: only the documented codes and fields are
 });
 
 test('v1 knows none of the parameters that are ours', async () => {
-  const { topic, feed: { id } } = await pair();
+  const { topic, id } = await pair();
   for (let n = 0; n < 3; n++) await post(daemon, topic, { n });
   const v1 = await daemon.request('GET', `${V1}/${id}/next?max=1&lease=PT1M&wait=x`);
   assertBatch(v1, 3, { url: 'url' });
@@ -215,7 +215,7 @@ test('v1 knows none of the parameters that are ours', async () => {
 });
 
 test('discardAll, in every outcome', async () => {
-  const { topic, feed: { id } } = await pair();
+  const { topic, id } = await pair();
   const discard = (feed, options) => daemon.request('PUT', `${SERVED}/${feed}/discardAll`, options);
   assertEmpty(await discard(id), 200);
   for (let n = 0; n < 12; n++) await post(daemon, topic, { n });
@@ -225,13 +225,13 @@ test('discardAll, in every outcome', async () => {
   assertEmpty(await next(daemon, id), 204);
   assertError(await complete(daemon, id, batchId), 404);
   assertEmpty(await discard(id), 200);
-  const { feed: { id: other } } = await pair({ tenant: 'T' });
+  const { id: other } = await pair({ tenant: 'T' });
   assertError(await discard(other), 400, 'MissingTenantHeader');
   assertError(await discard(other, { headers: { 'X-TENANT-ID': 'U' } }), 404);
 });
 
 test('a gap is told in the next batch, and only there', async () => {
-  const { topic, feed: { id } } = await pair({ retention: 'PT1S' });
+  const { topic, id } = await pair({ retention: 'PT1S' });
   for (let n = 0; n < 3; n++) await post(daemon, topic, { n });
   await eventually(async () => (await daemon.request('GET', `${SERVED}/${id}/stats`)).json.queued === 0, 'the end of the retention');
   await post(daemon, topic, { n: 3 });
@@ -272,7 +272,7 @@ test('event types: documented members, and pages only for those who ask for them
 });
 
 test('what is ours shows where it is asked for', async () => {
-  const { topic, feed: { id } } = await pair();
+  const { topic, id } = await pair();
   for (let n = 0; n < 3; n++) await post(daemon, topic, { n });
   const leased = await next(daemon, id, '?lease=PT0.1S&max=2');
   assertBatch(leased, 2, { more: true, members: ['deliveryCount'] });
@@ -348,7 +348,7 @@ const relayed = async (topic) => (await journalOf(daemon, topic)).map(({ data })
 
 for (const [name, of] of [['a feed', ''], ['batches of a thousand', '?max=1000'], ['a consumer of its own', '/consumers/relay'], ['one that waits', '?wait=PT0.2S']]) {
   test(`a feed-poller empties ${name}`, async () => {
-    const { topic, feed: { id } } = await pair();
+    const { topic, id } = await pair();
     const [path, query = ''] = of.split('?');
     const relay = await quiet(`${id}${path}`, query && `?${query}`);
     assert.equal((await pollOnce(relay, daemon)).exit, 'unchanged');
@@ -362,7 +362,7 @@ for (const [name, of] of [['a feed', ''], ['batches of a thousand', '?max=1000']
 }
 
 test('a feed-poller takes what is large: batches are cut below 1 MB, but for one notification that is larger', async (t) => {
-  const { topic, feed: { id } } = await pair({ batchSize: 1000 });
+  const { topic, id } = await pair({ batchSize: 1000 });
   const snapshots = await createPostTopic(daemon, { name: `${topic.name}s`, payload: 'snapshot' });
   const feed = await daemon.request('PATCH', `${FEEDS}/${id}`, { body: { topics: [`${topic.name}*`] } });
   assert.equal(feed.status, 200, feed.text);
@@ -390,7 +390,7 @@ test('a feed-poller takes what is large: batches are cut below 1 MB, but for one
 });
 
 test('what changed is told by the document where it would be over four times as large', async () => {
-  const { topic, feed: { id } } = await pair();
+  const { topic, id } = await pair();
   const snapshots = await createPostTopic(daemon, { name: `${topic.name}s`, payload: 'snapshot' });
   await daemon.request('PATCH', `${FEEDS}/${id}`, { body: { topics: [snapshots.name] } });
   const numbers = (first) => Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`m${i}`, first + i % 2]));

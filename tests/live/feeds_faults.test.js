@@ -14,11 +14,7 @@ let daemon;
 before(async () => { daemon = await startDaemon({ args: ARGS }); });
 after(() => daemon.stop());
 
-// A topic, and a feed that holds it alone.
-async function pair(feed) {
-  const made = await createPair(daemon, feed);
-  return { topic: made.topic, id: made.feed.id };
-}
+const pair = (feed) => createPair(daemon, feed);
 const postAll = (...args) => postRange(daemon, ...args);
 const numbers = ({ notifications }) => notifications.map(({ payload }) => payload.n);
 const upTo = (n) => Array.from({ length: n }, (_, i) => i);

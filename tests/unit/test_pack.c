@@ -105,12 +105,6 @@ static void test_damage_is_found(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_length_comes_back),
-        cmocka_unit_test(test_what_repeats_itself_gets_short),
-        cmocka_unit_test(test_a_body_that_looks_like_a_frame),
-        cmocka_unit_test(test_damage_is_found),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(test_every_length_comes_back, test_what_repeats_itself_gets_short,
+                     test_a_body_that_looks_like_a_frame, test_damage_is_found);
 }

@@ -32,6 +32,14 @@ static void tamper(const struct rig *r, const char *text)
     sqlite3_close(db);
 }
 
+/* The same between two runs of it. */
+static void tamper_between(struct rig *r, const char *text)
+{
+    store_close(r->s);
+    tamper(r, text);
+    rig_reopen(r);
+}
+
 /* ---- files ---- */
 
 static void test_only_the_owner_may_read(void **state)
@@ -140,15 +148,14 @@ static void test_a_file_of_version_2(void **state)
     uint64_t num = topic(r, "a");
 
     must_commit(r, (struct batch){.topic = num, .count = 200, .size = 500});
-    store_close(r->s);
-    tamper(r, "CREATE TABLE old(topic INTEGER NOT NULL, seq INTEGER NOT NULL,"
-              " time INTEGER NOT NULL, type INTEGER NOT NULL, prev INTEGER NOT NULL,"
-              " skip INTEGER NOT NULL, n INTEGER NOT NULL, cum INTEGER NOT NULL,"
-              " body BLOB NOT NULL);"
-              "INSERT INTO old(rowid, topic, seq, time, type, prev, skip, n, cum, body)"
-              " SELECT rowid, topic, seq, time, type, prev, skip, n, cum, body FROM events;"
-              "DROP TABLE events; ALTER TABLE old RENAME TO events; PRAGMA user_version = 2");
-    rig_reopen(r);
+    tamper_between(r,
+                   "CREATE TABLE old(topic INTEGER NOT NULL, seq INTEGER NOT NULL,"
+                   " time INTEGER NOT NULL, type INTEGER NOT NULL, prev INTEGER NOT NULL,"
+                   " skip INTEGER NOT NULL, n INTEGER NOT NULL, cum INTEGER NOT NULL,"
+                   " body BLOB NOT NULL);"
+                   "INSERT INTO old(rowid, topic, seq, time, type, prev, skip, n, cum, body)"
+                   " SELECT rowid, topic, seq, time, type, prev, skip, n, cum, body FROM events;"
+                   "DROP TABLE events; ALTER TABLE old RENAME TO events; PRAGMA user_version = 2");
     expect_read(r, num, 0, true, 1, 200);
     must_commit(r, (struct batch){.topic = num,
                                   .after = 200,
@@ -211,9 +218,7 @@ static void test_a_hole_in_one_journal_harms_no_other(void **state)
 
     must_commit(r, (struct batch){.topic = bad, .count = 300});
     must_commit(r, (struct batch){.topic = good, .count = 300});
-    store_close(r->s);
-    tamper(r, "DELETE FROM events WHERE topic = 1 AND n IN (128, 200, 296)");
-    rig_reopen(r);
+    tamper_between(r, "DELETE FROM events WHERE topic = 1 AND n IN (128, 200, 296)");
     AUTO_READ torn = read_after(r, bad, 250, 0, 0);
     assert_int_equal(torn.op.err, E_STORE_CORRUPT);
     assert_non_null(strstr(torn.op.info.text, "backup"));
@@ -225,9 +230,7 @@ static void test_a_hole_in_one_journal_harms_no_other(void **state)
     must_commit(r, (struct batch){.topic = bad, .after = 300, .count = 1, .retention = keep});
     assert_int_equal(delete_topic(r, "a", 0), E_OK);
     must_commit(r, (struct batch){.topic = good, .after = 300, .count = 1});
-    store_close(r->s);
-    tamper(r, "DELETE FROM events WHERE topic = 1"); /* what was cut off from the chain */
-    rig_reopen(r);
+    tamper_between(r, "DELETE FROM events WHERE topic = 1"); /* what was cut off from the chain */
     rig_free(r);
 }
 
@@ -239,9 +242,8 @@ static void test_a_damaged_body(void **state)
     uint64_t num = topic(r, "a");
 
     must_commit(r, (struct batch){.topic = num, .count = 3, .size = 5000});
-    store_close(r->s);
-    tamper(r, "UPDATE events SET body = substr(body, 1, length(body) - 1) || x'00' WHERE seq = 1");
-    rig_reopen(r);
+    tamper_between(
+        r, "UPDATE events SET body = substr(body, 1, length(body) - 1) || x'00' WHERE seq = 1");
     AUTO_READ rd = read_after(r, num, 0, 0, 0);
     assert_int_equal(rd.op.err, E_STORE_CORRUPT);
     assert_non_null(strstr(rd.op.info.text, "damaged"));

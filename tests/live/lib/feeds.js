@@ -13,10 +13,11 @@ export async function createFeed(daemon, body) {
 }
 
 let unique = 0;
-// A topic that is posted to, and a feed that holds it alone.
+// A topic that is posted to, and a feed that holds it alone, by its id too.
 export async function createPair(daemon, feed = {}) {
   const topic = await createPostTopic(daemon, { name: `topic${++unique}` });
-  return { topic, feed: await createFeed(daemon, { id: `feed${unique}`, topics: [topic.name], ...feed }) };
+  const made = await createFeed(daemon, { id: `feed${unique}`, topics: [topic.name], ...feed });
+  return { topic, feed: made, id: made.id };
 }
 
 // Messages numbered from `from`, and before `to`.
