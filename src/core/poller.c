@@ -34,6 +34,13 @@ static int64_t phase_of(const struct poller *p, int64_t period)
     return (int64_t)(hash64(id, UUID_LEN) % (uint64_t)period);
 }
 
+uint32_t poller_phase(const struct poller *p)
+{
+    int64_t period = period_of(p);
+
+    return (uint32_t)((double)phase_of(p, period) / (double)period * 0x1p32);
+}
+
 /* Polls start on a grid: at many a second, waking once for several costs a fifth less than waking
  * for each (group poll of the benchmarks), and nobody notices 4 ms on periods of 100 ms and more. */
 static void set_timer(struct poller *p)

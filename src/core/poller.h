@@ -41,5 +41,7 @@ void poller_done(struct poller *p);
 void poller_request_ended(struct poller *p);
 /* The next tick after `now` of a schedule with this period and phase. Pure. */
 int64_t poller_next_tick(int64_t now, int64_t period, int64_t phase);
+/* When in its period it is due, in 2^-32 of the period. */
+uint32_t poller_phase(const struct poller *p);
 
 #endif

@@ -25,7 +25,7 @@
 
 /* ---- hosts ---- */
 
-static struct fetch_host *host_get(struct fetcher *fr, const struct fetch_url *u)
+static struct fetch_host *host_get(struct fetcher *fr, const struct fetch_url *u, uint32_t phase)
 {
     struct str key = str_of(u->origin);
     struct fetch_host *h = map_get(&fr->hosts, key);
@@ -38,7 +38,7 @@ static struct fetch_host *host_get(struct fetcher *fr, const struct fetch_url *u
     h->literal = u->literal;
     list_init(&h->queue);
     list_init(&h->sent);
-    h->shard = fetch_shard_pick(fr);
+    h->shard = fetch_shard_pick(fr, phase);
     h->shard->hosts++;
     map_put(&fr->hosts, key, h);
     return h;
@@ -318,7 +318,7 @@ void fetcher_feed(struct fetcher *fr)
 
 static void enqueue(struct fetch *f)
 {
-    struct fetch_host *h = host_get(f->fr, f->url);
+    struct fetch_host *h = host_get(f->fr, f->url, f->params.phase);
 
     f->host = h;
     f->state = FETCH_QUEUED;

@@ -20,7 +20,6 @@ struct fetch;
 struct fetch_target;
 
 struct fetcher_conf {
-    unsigned multis;          /* multi handles; 0: grows with the hosts seen */
     unsigned per_host;        /* requests under way per host (scheme, host, port) */
     unsigned max_connections; /* kept in all */
     int64_t connect_timeout_us;
@@ -74,6 +73,9 @@ struct fetch_params {
     struct str last_modified;  /* If-Modified-Since; likewise */
     const struct str *headers; /* more "Name: value" lines; they win over the target's */
     size_t header_count;
+    /* When in its period it is made again and again, in 2^-32 of the period: hosts that are asked at
+     * the same time are kept together. 0 for what has no schedule. */
+    uint32_t phase;
     int64_t deadline; /* monotonic µs; the transfer ends by then */
     /* It ends so long after it left the queue, if not before; silence alone does not end it. 0: only
      * the deadline, and silence. */

@@ -7,8 +7,9 @@
  *   poll. Only what libcurl opened behind our back (resolvers) is taken out at once.
  * - Timeout 0, which libcurl asks for at every start, is acted on in the same turn; other deadlines
  *   are kept here, and the loop's timer is only ever moved nearer.
- * - Ending a transfer walks all connections of its multi handle, so hosts are spread over many. A
- *   host stays with its handle, or its connections would be lost.
+ * - Ending a transfer walks all connections of its multi handle, so hosts are spread over many, and
+ *   those whose polls are due together are put together: then they are in the cache. A host stays
+ *   with its handle, or its connections would be lost.
  */
 #include "io/fetch_multi.h"
 
@@ -20,7 +21,8 @@
 
 #define EVENTS_MAX 256
 #define SHARDS_MAX 1024U
-#define SHARD_LOAD 48U /* hosts or connections, before another shard is opened */
+#define SHARD_LOAD 64U /* hosts or connections: it takes no further host */
+#define SHARD_FILL 48U /* hosts in the mean, before another is opened that is not needed */
 #define SHARD_CONNECTIONS_KEPT 512L
 #define KICKS_MAX 16    /* timeouts 0 acted on in a row */
 #define SETTLE_MAX 256U /* ends taken in at once */
@@ -298,18 +300,38 @@ static unsigned load(const struct fetch_shard *s)
     return MAX(s->hosts, s->sockets);
 }
 
-struct fetch_shard *fetch_shard_pick(struct fetcher *fr)
+/* How far two phases are apart, the short way round. */
+static uint32_t apart(uint32_t a, uint32_t b)
 {
-    unsigned max = fr->conf.multis ? fr->conf.multis : SHARDS_MAX;
-    struct fetch_shard *best = NULL;
+    return MIN(a - b, b - a);
+}
 
-    for (unsigned i = 0; i < fr->shard_count; i++)
-        if (!best || load(fr->shards[i]) < load(best))
-            best = fr->shards[i];
-    bool full = !best || (fr->conf.multis ? load(best) > 0 : load(best) >= SHARD_LOAD);
-    if (full && fr->shard_count < max)
-        best = shard_new(fr);
-    return best;
+/* Is a new shard for this phase worth its memory? The mean tells, not the nearest one's load: what
+ * comes in any order is to fill those that are there before. */
+static bool worth_opening(const struct fetcher *fr, const struct fetch_shard *nearest,
+                          uint32_t phase)
+{
+    return fr->hosts.count >= (size_t)fr->shard_count * SHARD_FILL &&
+           apart(nearest->phase, phase) > UINT32_MAX / (2 * fr->shard_count + 2);
+}
+
+struct fetch_shard *fetch_shard_pick(struct fetcher *fr, uint32_t phase)
+{
+    struct fetch_shard *nearest = NULL, *least = NULL;
+
+    for (unsigned i = 0; i < fr->shard_count; i++) {
+        struct fetch_shard *s = fr->shards[i];
+        if (!least || load(s) < load(least))
+            least = s;
+        if (load(s) < SHARD_LOAD &&
+            (!nearest || apart(s->phase, phase) < apart(nearest->phase, phase)))
+            nearest = s;
+    }
+    if (fr->shard_count < SHARDS_MAX && (!nearest || worth_opening(fr, nearest, phase))) {
+        nearest = shard_new(fr);
+        nearest->phase = phase;
+    }
+    return nearest ? nearest : least;
 }
 
 void fetch_shard_add(struct fetch_shard *s, struct fetch_xfer *x)

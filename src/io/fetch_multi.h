@@ -13,7 +13,8 @@ struct fetch_shard {
     struct list touched;
     struct timer timer; /* set no later than due */
     int64_t due;
-    bool run_now; /* timeout 0 was asked for */
+    bool run_now;   /* timeout 0 was asked for */
+    uint32_t phase; /* of the host it was made for */
     unsigned hosts, running, sockets, connecting;
     int64_t used; /* last end of a transfer */
 };
@@ -29,8 +30,8 @@ struct fetch_sock {
 
 void fetcher_open_poll(struct fetcher *fr);
 void fetcher_close_poll(struct fetcher *fr);
-/* The shard for a new host. */
-struct fetch_shard *fetch_shard_pick(struct fetcher *fr);
+/* The shard for a new host that is asked at this phase (struct fetch_params). */
+struct fetch_shard *fetch_shard_pick(struct fetcher *fr, uint32_t phase);
 void fetch_shard_add(struct fetch_shard *s, struct fetch_xfer *x);
 void fetch_shard_remove(struct fetch_shard *s, struct fetch_xfer *x);
 /* Close its multi handle and all connections; opened again when needed. */

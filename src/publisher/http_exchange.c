@@ -29,6 +29,7 @@ static void send_request(struct http_call *call)
         .body = call->body,
         .etag = call->etag,
         .last_modified = call->last_modified,
+        .phase = poller_phase(&r->topic->poller),
         .deadline = r->deadline,
         .max_bytes = call->max_bytes ? call->max_bytes : (size_t)conf->payload_max_bytes,
         .max_redirects = conf->poll_follow_redirects ? LIMIT_REDIRECTS : 0,

@@ -2,6 +2,10 @@
  * The reference of bench_poll: a bare loop around libcurl with everything that was found to matter
  * (own epoll, sockets left registered, timeout 0 inline, several multi handles, pooled easy handles,
  * parsed URLs), keeping and hashing the body, and nothing else. Included by bench_poll.c.
+ *
+ * On a schedule its targets come in an order that has nothing to do with where they lie in memory,
+ * as with every schedule whose phases are spread: else each poll would find in the cache what the
+ * one before it left there, multi handle and connections, which no schedule grants.
  */
 #include <curl/curl.h>
 #include <sys/epoll.h>
@@ -10,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/rand.h"
 #include "bench_poll.h"
 
 #define BARE_HOSTS_PER_MULTI 48
@@ -47,6 +52,7 @@ struct bare {
     } socks[65536];
     struct bare_easy *pool;
     struct bare_target *targets;
+    unsigned *order; /* in which they are due */
     struct curl_slist *headers;
     unsigned next, running;
     struct measure m;
@@ -203,6 +209,17 @@ static void bare_wait(struct bare *b, int wait_ms)
             bare_settle(b, &b->shards[i]);
 }
 
+/* Every order is as likely as any other, and the same in each run. */
+static void bare_shuffle(unsigned *order, unsigned count)
+{
+    rand_seed(1);
+    for (unsigned i = 0; i < count; i++) {
+        unsigned j = (unsigned)(rand_u64() % (i + 1));
+        order[i] = order[j];
+        order[j] = i;
+    }
+}
+
 static void bare_init(struct bare *b, const struct work *w)
 {
     b->w = w;
@@ -221,6 +238,8 @@ static void bare_init(struct bare *b, const struct work *w)
         curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, s);
         curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, 512L);
     }
+    b->order = xcalloc(w->targets, sizeof *b->order);
+    bare_shuffle(b->order, w->targets);
     b->targets = xcalloc(w->targets, sizeof *b->targets);
     for (unsigned i = 0; i < w->targets; i++) {
         AUTO_FREE char *url = url_of_target(w, i);
@@ -264,7 +283,7 @@ static void bare_run(const struct work *w)
             measure_tick(&b->m, w, now);
             for (; apart && due <= now; due += apart) {
                 measure_late(&b->m, now - due);
-                bare_start(b, &b->targets[b->next++ % w->targets]);
+                bare_start(b, &b->targets[b->order[b->next++ % w->targets]]);
             }
             tick = MIN(bare_timers(b, now), apart ? due : now + 10 * US_PER_MS);
             /* No more often than once a millisecond, that wake-ups are shared. */

@@ -2,9 +2,12 @@
  * Many fetches at a time: queues per host, names to resolve, cancelling, callbacks that start and
  * cancel others.
  */
+#include <math.h>
+
 #include "unit.h"
 
 #include "fetch_rig.c"
+#include "io/fetch_multi.h"
 
 /* ---- queues ---- */
 
@@ -149,6 +152,58 @@ static void test_multis_are_closed_when_idle(void **state)
     assert_all_status(b, 200);
 }
 
+/* ---- multi handles ---- */
+
+#define HOSTS 2000U
+
+static struct got *ask_host(struct rig *b, unsigned i, uint32_t phase)
+{
+    struct fetch_params p = params(b);
+    char url[64];
+
+    p.phase = phase;
+    snprintf(url, sizeof url, "http://127.1.%u.%u:%u/ok", i >> 8, i & 255, b->origin->port);
+    return ask_target(b, url, &p);
+}
+
+/* How far from the phase its multi handle was made for, of the whole period. */
+static double off_phase(const struct got *g)
+{
+    int32_t off = (int32_t)(g->f->params.phase - g->f->host->shard->phase);
+
+    return fabs((double)off / 0x1p32);
+}
+
+/* They come in any order, as topics do, and those asked at like times share a handle. No handle gets
+ * too many, and there are no more of them than the hosts need. */
+static void test_hosts_of_like_phase_are_together(void **state)
+{
+    struct rig *b = *state;
+    double off = 0;
+
+    for (unsigned i = 0; i < HOSTS; i++)
+        off += off_phase(ask_host(b, i, i * 2654435761U));
+    const struct fetcher *fr = b->fr;
+    assert_in_range(fr->shard_count, HOSTS / 64, HOSTS / 48 + 1);
+    for (unsigned i = 0; i < fr->shard_count; i++)
+        assert_in_range(fr->shards[i]->hosts, 1, 64);
+    assert_true(off / HOSTS < 3.0 / fr->shard_count);
+    for (size_t i = 0; i < b->count; i++)
+        cancel(b, b->got[i]);
+}
+
+/* Without a schedule all are of one phase, and the handles are filled one after the other. */
+static void test_hosts_without_phase_fill_handles(void **state)
+{
+    struct rig *b = *state;
+
+    for (unsigned i = 0; i < HOSTS; i++)
+        ask_host(b, i, 0);
+    assert_int_equal(b->fr->shard_count, HOSTS / 64 + 1);
+    for (size_t i = 0; i < b->count; i++)
+        cancel(b, b->got[i]);
+}
+
 /* ---- cancelling ---- */
 
 static void test_cancel_queued_running_done(void **state)
@@ -258,6 +313,8 @@ int main(void)
         rig_test(test_many_names),
         rig_test(test_kept_connections_are_limited),
         rig_test(test_multis_are_closed_when_idle),
+        rig_test(test_hosts_of_like_phase_are_together),
+        rig_test(test_hosts_without_phase_fill_handles),
         rig_test(test_cancel_queued_running_done),
         rig_test(test_cancel_others_from_a_callback),
         rig_test(test_cancel_self_in_callback_is_harmless),
