@@ -13,7 +13,8 @@
 struct blob {
     atomic_uint refs;
     size_t len;
-    char p[]; /* len bytes and a NUL */
+    char *p; /* len bytes and a NUL: own, or of a buffer that was taken */
+    char own[];
 };
 
 /* A new blob with one reference, holding a copy. */
@@ -21,6 +22,8 @@ struct blob *blob_new(const void *p, size_t n);
 /* A new blob whose n bytes the caller fills before sharing it. */
 struct blob *blob_alloc(size_t n);
 struct blob *blob_of_buf(const struct buf *b);
+/* The same, but the bytes are moved where there are many. b is empty after it, as buf_done() leaves it. */
+struct blob *blob_take_buf(struct buf *b);
 struct blob *blob_ref(struct blob *b);
 /* Drop a reference; NULL is fine. */
 void blob_unref(struct blob *b);

@@ -35,7 +35,7 @@ enum err buf_reserve(struct buf *b, size_t n)
         return E_LIMIT;
 
     size_t need = b->len + n;
-    size_t cap = MAX(b->cap, CAP_MIN);
+    size_t cap = b->p ? b->cap : MAX(need, CAP_MIN); /* at first so much as is asked for */
 
     while (cap < need)
         cap = cap > max / 2 ? max : cap * 2;

@@ -37,7 +37,7 @@ void change_find(struct str before, const jval *after, size_t after_bytes,
           res.equal ? ", equal" : "", res.over ? ", over" : "");
     ret->equal = res.equal;
     if (!res.equal && !res.over)
-        ret->patch = blob_of_buf(&patch);
+        ret->patch = blob_take_buf(&patch);
 }
 
 bool change_is_none(struct str before, const jval *after, const struct change_conf *conf)

@@ -106,7 +106,7 @@ static void commit_document(struct post_line *line)
     enum err err = jdoc_parse(blob_view(p->text), NULL, &doc, &ei);
     if (err == E_OK) {
         p->seq = t->seq + 1;
-        if (topic_publish_document(t, jdoc_root(doc), blob_view(p->text), on_committed, g))
+        if (topic_publish_document(t, jdoc_root(doc), p->text, on_committed, g))
             return;
         p->seq = 0;
         count_one(COUNT_posts_unchanged);

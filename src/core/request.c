@@ -112,10 +112,14 @@ void request_publish(struct request *r, const jval *value, struct buf *text)
         return;
     }
     r->state = REQUEST_COMMITTING;
-    if (r->topic->trial)
+    if (r->topic->trial) {
         request_end(r, news ? EXIT_OK : EXIT_UNCHANGED, E_OK, NULL);
-    else if (!topic_publish_document(r->topic, value, buf_view(text), on_committed, r))
+        return;
+    }
+    struct blob *document = blob_take_buf(text);
+    if (!topic_publish_document(r->topic, value, document, on_committed, r))
         request_end(r, EXIT_UNCHANGED, E_OK, NULL);
+    blob_unref(document);
 }
 
 /* ---- the one exit ---- */

@@ -51,7 +51,8 @@ void request_cancel(struct request *r);
 /* setup or request is done: go on with the next step. */
 void request_step_done(struct request *r);
 /* response gives the payload: it passes the topic's gate (or is refused), is compared, committed,
- * published, and the run ends. text is the minified JSON of value. Both borrowed for the call. */
+ * published, and the run ends. value is borrowed for the call; text is the minified JSON of it, and is
+ * taken. */
 void request_publish(struct request *r, const jval *value, struct buf *text);
 /* The one exit. EXIT_ERROR: err and ei say why. The request is gone after the turn. */
 void request_end(struct request *r, enum request_exit exit, enum err err, const struct errinfo *ei);

@@ -12,11 +12,16 @@
 #include "core/topic.h"
 #include "core/trial.h"
 
-/* Saved states lag behind at most this much after a crash. */
-
 static bool on_commit_step(void *arg)
 {
     return topic_commit_all(arg);
+}
+
+/* The step at the end of this turn finds what is due. */
+static void on_gathered(struct timer *t, void *arg)
+{
+    (void)t;
+    (void)arg;
 }
 
 static bool on_flush_step(void *arg)
@@ -77,6 +82,7 @@ struct shard *shard_new(struct engine *e, unsigned index)
     loop_set_step(sh->loop, LOOP_STEP_FLUSH, on_flush_step, sh);
     timer_init(&sh->tick, on_tick, sh);
     timer_init(&sh->save, on_save, sh);
+    timer_init(&sh->gather, on_gathered, sh);
     timer_set(sh->loop, &sh->tick, clock_now() + e->conf->sse_heartbeat_us / 4);
     timer_set(sh->loop, &sh->save, clock_now() + e->conf->poll_save_us);
     return sh;
@@ -156,6 +162,7 @@ void shard_free(struct shard *sh)
     feeds_free(sh);
     timer_clear(sh->loop, &sh->tick);
     timer_clear(sh->loop, &sh->save);
+    timer_clear(sh->loop, &sh->gather);
     loop_free(sh->loop);
     free(sh->deleted);
     map_done(&sh->topics);

@@ -58,7 +58,8 @@ struct shard {
     struct map provisioned;   /* of subscriptions: channel_provision.c */
     struct list dirty_hubs;
     struct list idle_channels; /* those that follow nothing */
-    struct list commits;       /* of this turn, for LOOP_STEP_COMMIT */
+    struct list commits;       /* for LOOP_STEP_COMMIT */
+    struct timer gather;       /* a turn for those that wait among them */
     struct list trials;        /* core/trial.h */
     struct list dirty_states;  /* topics whose saved state is to be written lazily */
     struct timer save;

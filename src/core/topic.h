@@ -115,9 +115,9 @@ struct topic_commit;
 /* The topic may be gone by then. */
 typedef void topic_committed_f(void *arg, enum err err, const struct errinfo *ei);
 /* Publish a new document (of payload type event: as a message): compare with the last, make the
- * event, commit, publish to hubs, call back. Returns false when it is equal by value: no event, and
- * done is not called. text: the minified JSON of value. Loaded, no event is being committed. */
-bool topic_publish_document(struct topic *t, const jval *value, struct str text,
+ * event, commit, publish to hubs, call back. False: it is equal by value, there is no event, and done
+ * is not called. document: the JSON of value, minified. Loaded, no event is being committed. */
+bool topic_publish_document(struct topic *t, const jval *value, struct blob *document,
                             topic_committed_f *done, void *arg);
 /* Payload type event: publish messages, minified JSON, with the numbers after t->seq, in one commit.
  * Loaded, no event is being committed. The blobs are counted, the array is borrowed. */
@@ -141,7 +141,7 @@ void topic_state_changed(struct topic *t);
 /* The processor's durable state goes into the topic before the processor stops, and back. */
 void topic_keep_state(struct topic *t);
 void topic_restore_state(struct topic *t);
-/* LOOP_STEP_COMMIT: hand this turn's commits to the store. */
+/* LOOP_STEP_COMMIT: hand the commits to the store. Those that nobody waits for stay for a moment. */
 bool topic_commit_all(struct shard *sh);
 /* Commit saved states that changed without an event. */
 void topic_save_states(struct shard *sh);

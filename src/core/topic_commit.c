@@ -15,14 +15,20 @@
 /* Patches since the last checkpoint: a start-up applies no more than these. */
 #define CHECKPOINT_PATCHES 1000
 
+/* So long, and for so many others, a commit waits that nobody waits for: they share a sync, which is
+ * most of what a commit costs. */
+#define GATHER_US (40 * US_PER_MS)
+#define GATHER_COMMITS 64
+
 struct topic_commit {
     struct store_commit op;
     struct topic *topic; /* NULL: it is gone */
     struct shard *shard;
-    struct list link; /* on shard->commits until the turn hands it over */
-    int64_t handed_over;
+    struct list link; /* on shard->commits until it is handed over */
+    int64_t made, handed_over;
     struct blob *document; /* after the events; NULL: none is kept */
     bool checkpoint;
+    bool patient;            /* who made it has nothing more to do when it is done */
     topic_committed_f *done; /* NULL: nobody waits */
     void *arg;
     size_t count; /* of events; 0: only the state */
@@ -192,6 +198,7 @@ static struct topic_commit *commit_new(struct topic *t, size_t events)
 
     c->topic = t;
     c->shard = t->shard;
+    c->made = loop_now(t->shard->loop);
     c->count = events;
     c->events = events ? xcalloc(events, sizeof(struct event *)) : NULL;
     c->op.events = c->stored;
@@ -217,11 +224,13 @@ static bool checkpoint_due(const struct topic *t, size_t patch, size_t document)
 {
     const struct conf *conf = t->shard->engine->conf;
     size_t kept = (size_t)conf->journal_max_bytes;
-    size_t times = kept == 0 || document <= kept / 8 ? 4 : 2;
-    size_t max_bytes = MAX((size_t)conf->journal_checkpoint_bytes, times * document);
+    size_t max_bytes = 8 * document;
     int64_t max_patches = CHECKPOINT_PATCHES;
 
     /* What the document is made of is not trimmed: it must not be all that may be kept. */
+    if (kept > 0)
+        max_bytes = MIN(max_bytes, MAX(kept / 2, 2 * document));
+    max_bytes = MAX(max_bytes, (size_t)conf->journal_checkpoint_bytes);
     if (conf->journal_max_events > 0)
         max_patches = MIN(max_patches, conf->journal_max_events / 2 + 1);
     return t->patch_bytes + patch > max_bytes || t->patch_count + 1 >= max_patches;
@@ -315,19 +324,18 @@ bool topic_find_change(const struct topic *t, const jval *value, size_t bytes,
     return !change.equal;
 }
 
-bool topic_publish_document(struct topic *t, const jval *value, struct str text,
+bool topic_publish_document(struct topic *t, const jval *value, struct blob *document,
                             topic_committed_f *done, void *arg)
 {
     struct blob *patch = NULL;
 
-    if (!topic_find_change(t, value, text.n, &patch))
+    if (!topic_find_change(t, value, document->len, &patch))
         return false;
-    struct blob *document = blob_new(text.p, text.n);
     struct topic_commit *c = t->conf->payload == PAYLOAD_EVENT ? commit_message(t, document)
                                                                : commit_change(t, patch, document);
+    c->patient = !t->posts; /* who posts gets an answer */
     c->done = done;
     c->arg = arg;
-    blob_unref(document);
     blob_unref(patch);
     return true;
 }
@@ -362,10 +370,41 @@ void topic_orphan_commits(struct topic *t)
 
 /* ---- steps of the shard ---- */
 
+/* By whom it is made, by a subscriber, a feed, or who asks for the document. */
+static bool is_awaited(const struct topic_commit *c)
+{
+    const struct topic *t = c->topic;
+
+    return !c->patient || !t || t->hub_mask || c->notes.count || !list_empty(&t->loaders);
+}
+
+static bool are_due(const struct shard *sh)
+{
+    const struct list *n = sh->commits.next;
+    int64_t until = CONTAINER_OF(n, struct topic_commit, link)->made + GATHER_US;
+    unsigned count = 0;
+
+    if (loop_now(sh->loop) >= until ||
+        atomic_load_explicit(&sh->engine->stage, memory_order_relaxed) == ENGINE_DRAINING)
+        return true;
+    for (; n != &sh->commits; n = n->next)
+        if (++count >= GATHER_COMMITS || is_awaited(CONTAINER_OF(n, struct topic_commit, link)))
+            return true;
+    return false;
+}
+
 bool topic_commit_all(struct shard *sh)
 {
     struct list *n;
 
+    if (list_empty(&sh->commits))
+        return false;
+    if (!are_due(sh)) {
+        if (!timer_is_set(&sh->gather))
+            timer_set(sh->loop, &sh->gather, loop_now(sh->loop) + GATHER_US);
+        return false;
+    }
+    timer_clear(sh->loop, &sh->gather);
     while ((n = list_pop(&sh->commits))) {
         struct topic_commit *c = CONTAINER_OF(n, struct topic_commit, link);
         c->handed_over = clock_now();

@@ -138,6 +138,7 @@ test('stopping does not wait for ever, and what was under way is carried out', a
   t.after(() => own.stop());
   const store = await holdStore(t, own);
   const [written, ...read] = topics;
+  await follow(t, own, written); // else its commit would not go at once
   origin.json(at, document(2));
   await pollNow(own, written);
   await eventually(async () => (await debugOf(own, written)).poller.step === 'committing', 'the commit');

@@ -38,6 +38,27 @@ static void test_empty_and_of_buf(void **state)
     blob_unref(none);
 }
 
+/* Of a few bytes as of many, of a buffer that is full as of one with much room. */
+static void test_take_buf(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= 100000; n *= 10)
+        for (size_t room = 0; room <= 200000; room += 100000) {
+            AUTO(buf_done) struct buf buf = BUF_INIT;
+            assert_int_equal(buf_reserve(&buf, n + room), E_OK);
+            for (size_t i = 0; i < n; i++)
+                buf_putc(&buf, (char)('a' + i % 26));
+            struct blob *b = blob_take_buf(&buf);
+            assert_null(buf.p);
+            assert_int_equal(b->len, n);
+            for (size_t i = 0; i < n; i++)
+                assert_int_equal(b->p[i], 'a' + i % 26);
+            assert_int_equal(b->p[n], 0);
+            buf_puts(&buf, "used again");
+            blob_unref(b);
+        }
+}
+
 static void *hold_and_drop(void *arg)
 {
     for (int i = 0; i < 10000; i++)
@@ -63,5 +84,5 @@ static void test_threads_share(void **state)
 
 int main(void)
 {
-    return RUN_TESTS(test_copy, test_empty_and_of_buf, test_threads_share);
+    return RUN_TESTS(test_copy, test_empty_and_of_buf, test_take_buf, test_threads_share);
 }

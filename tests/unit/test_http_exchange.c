@@ -130,6 +130,8 @@ static int64_t next_moment(const struct topic *t)
 
     if (!r)
         return t->poller.timer.node.key;
+    if (timer_is_set(&shard->gather))
+        return shard->gather.node.key;
     return r->state == REQUEST_RETRYING ? ((struct http_run *)r->step)->call.retry.node.key : 0;
 }
 
@@ -329,11 +331,76 @@ static void periods(void **state)
     check_period("{\"pollingPeriod\":\"PT1H\"}", 3600 * US_PER_S);
 }
 
+/* ---- a commit that nobody waits for ---- */
+
+/* A topic whose first document is there, and is not committed until time goes on. */
+static struct topic *make_waiting(void)
+{
+    AUTO(jdoc_freep) struct jdoc *doc = NULL;
+
+    assert_int_equal(jdoc_parse(STR("{\"pollingPeriod\":\"PT1H\"}"), NULL, &doc, NULL), E_OK);
+    pthread_mutex_lock(&origin->mutex);
+    script.answers = NULL;
+    script.count = 0;
+    pthread_mutex_unlock(&origin->mutex);
+    struct topic *t = make_topic(jdoc_root(doc));
+    while (!t->commit)
+        turn(5);
+    for (int i = 0; i < 3; i++)
+        turn(0);
+    assert_non_null(t->commit);
+    assert_int_equal(t->seq, 0);
+    assert_true(timer_is_set(&shard->gather));
+    return t;
+}
+
+static void waiting_commit_ends_with_time(void **state)
+{
+    (void)state;
+    struct topic *t = make_waiting();
+
+    assert_in_range(shard->gather.node.key - clock_now(), 1, 50 * US_PER_MS);
+    finish_poll(t);
+    assert_int_equal(t->seq, 1);
+    delete_topic(t);
+}
+
+static bool loaded;
+
+static void on_loaded(struct topic_loader *l, struct topic *t, enum err err,
+                      const struct errinfo *ei)
+{
+    (void)l;
+    (void)ei;
+    assert_int_equal(err, E_OK);
+    assert_str(blob_view(t->document), "{\"a\":1}");
+    loaded = true;
+}
+
+static void waiting_commit_ends_when_somebody_asks(void **state)
+{
+    (void)state;
+    struct topic *t = make_waiting();
+    struct topic_loader loader = {.fn = on_loaded};
+    int64_t now = clock_now();
+
+    loaded = false;
+    topic_load(t, &loader);
+    while (!loaded)
+        turn(5);
+    assert_int_equal(clock_now(), now);
+    assert_int_equal(t->seq, 1);
+    assert_false(timer_is_set(&shard->gather));
+    delete_topic(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedules),
         cmocka_unit_test(periods),
+        cmocka_unit_test(waiting_commit_ends_with_time),
+        cmocka_unit_test(waiting_commit_ends_when_somebody_asks),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
