@@ -71,6 +71,15 @@ static bool be_scripted(struct conn *c)
     return false;
 }
 
+/* answers NULL: all are 200. */
+static void begin_script(const jval *answers)
+{
+    pthread_mutex_lock(&origin->mutex);
+    script.answers = answers;
+    script.count = 0;
+    pthread_mutex_unlock(&origin->mutex);
+}
+
 /* ---- life ---- */
 
 static int set_up(void **state)
@@ -269,10 +278,7 @@ static void run_case(const jval *c)
     const jval *waits = jv_getz(c, "waits");
     size_t attempts = jv_count(waits) + 1;
 
-    pthread_mutex_lock(&origin->mutex);
-    script.answers = jv_getz(c, "answers");
-    script.count = 0;
-    pthread_mutex_unlock(&origin->mutex);
+    begin_script(jv_getz(c, "answers"));
     clock_fake(clock_now(), START_WALL);
     struct topic *t = make_topic(jv_getz(c, "config"));
     finish_poll(t);
@@ -303,10 +309,7 @@ static void check_period(const char *config, int64_t period)
     AUTO(jdoc_freep) struct jdoc *doc = NULL;
 
     assert_int_equal(jdoc_parse(str_of(config), NULL, &doc, NULL), E_OK);
-    pthread_mutex_lock(&origin->mutex);
-    script.answers = NULL;
-    script.count = 0;
-    pthread_mutex_unlock(&origin->mutex);
+    begin_script(NULL);
     struct topic *t = make_topic(jdoc_root(doc));
     for (finish_poll(t); script.count < 5; finish_poll(t))
         pass_to(t, settle(t));
@@ -339,10 +342,7 @@ static struct topic *make_waiting(void)
     AUTO(jdoc_freep) struct jdoc *doc = NULL;
 
     assert_int_equal(jdoc_parse(STR("{\"pollingPeriod\":\"PT1H\"}"), NULL, &doc, NULL), E_OK);
-    pthread_mutex_lock(&origin->mutex);
-    script.answers = NULL;
-    script.count = 0;
-    pthread_mutex_unlock(&origin->mutex);
+    begin_script(NULL);
     struct topic *t = make_topic(jdoc_root(doc));
     while (!t->commit)
         turn(5);
