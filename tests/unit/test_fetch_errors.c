@@ -302,10 +302,10 @@ static void test_timeout(void **state)
     struct got *second = ask_with(b, "/drip", &p);
     struct got *third = ask_with(b, "/ok", &p);
     await_one(b, first);
-    assert_fails(first, E_POLL_TIMEOUT, "no answer within 20");
-    assert_in_range(clock_now() - began, 200 * US_PER_MS, 350 * US_PER_MS);
+    assert_fails(first, E_POLL_TIMEOUT, "no answer within");
+    assert_in_range(clock_now() - began, 200 * US_PER_MS, 2 * US_PER_S);
     await(b);
-    assert_fails(second, E_POLL_TIMEOUT, "not whole after 20");
+    assert_fails(second, E_POLL_TIMEOUT, "not whole after");
     assert_in_range(clock_now() - began, 400 * US_PER_MS, 2 * US_PER_S);
     assert_int_equal(third->err, E_OK);
     /* The deadline holds all the same, also in the queue. */
@@ -313,7 +313,7 @@ static void test_timeout(void **state)
     struct got *running = ask_with(b, "/hang", &p);
     struct got *queued = ask_with(b, "/ok", &p);
     await(b);
-    assert_fails(running, E_POLL_TIMEOUT, "no answer within 10");
+    assert_fails(running, E_POLL_TIMEOUT, "no answer within");
     if (queued->err)
         assert_fails(queued, E_POLL_TIMEOUT, "under way");
     assert_still_works(b);
