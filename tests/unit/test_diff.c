@@ -9,7 +9,6 @@
 
 #include <dirent.h>
 
-#include "base/clock.h"
 #include "base/rand.h"
 #include "json/diff.h"
 #include "json/patch.h"
@@ -608,7 +607,7 @@ static void hostile_documents_take_no_time(void **state)
 {
     AUTO(buf_done) struct buf x = BUF_INIT, y = BUF_INIT, z = BUF_INIT;
     const int count = 60000;
-    int64_t start = clock_now();
+    int64_t start = cpu_now();
 
     (void)state;
     for (int i = 0; i < count; i++) {
@@ -632,7 +631,7 @@ static void hostile_documents_take_no_time(void **state)
         jdiff(roots[i % 3], roots[i / 3], &o, &patch, &r);
         assert_int_equal(r.equal, i % 3 == i / 3);
     }
-    assert_true(clock_now() - start < 5 * US_PER_S);
+    assert_quick(start);
 }
 
 static void deep_documents_are_walked(void **state)

@@ -1,6 +1,5 @@
 #include "unit.h"
 
-#include "base/clock.h"
 #include "json/patch.h"
 
 static const struct {
@@ -219,10 +218,10 @@ static void many_texts_apply_quickly(void **state)
     for (int i = 0; i < PATCHES; i++)
         patches[i] = str_make(texts.p + (i ? ends[i - 1] : 0), ends[i] - (i ? ends[i - 1] : 0));
 
-    int64_t start = clock_now();
+    int64_t start = cpu_now();
 
     assert_ok(jpatch_apply_texts(buf_view(&doc), patches, PATCHES, &b, &ei), &ei);
-    assert_true(clock_now() - start < 2 * US_PER_S);
+    assert_quick(start);
 
     AUTO(jdoc_freep) struct jdoc *result = parse(buf_cstr(&b));
     int64_t n = 0;

@@ -19,9 +19,11 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 
 /* `return RUN_TESTS(test_a, test_b);` */
 #define RUN_TESTS(...)                                                                             \
@@ -60,6 +62,21 @@ static inline void assert_ok(enum err e, const struct errinfo *ei)
 {
     if (e != E_OK)
         fail_msg("%s: %s", err_row(e)->name, err_text(ei, e));
+}
+
+/* Processor time of this thread, µs: what a busy machine does not change. */
+static inline int64_t cpu_now(void)
+{
+    struct timespec t;
+
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+    return t.tv_sec * US_PER_S + t.tv_nsec / 1000;
+}
+
+/* For work that takes far less, also under a sanitizer, and minutes if it were quadratic. */
+static inline void assert_quick(int64_t began_cpu)
+{
+    assert_in_range(cpu_now() - began_cpu, 0, 10 * US_PER_S);
 }
 
 /* What fn(arg) writes to standard error; heap memory. */
