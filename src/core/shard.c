@@ -14,14 +14,14 @@
 
 static bool on_commit_step(void *arg)
 {
-    return topic_commit_all(arg);
+    topic_commit_due(arg);
+    return false;
 }
 
-/* The step at the end of this turn finds what is due. */
 static void on_gathered(struct timer *t, void *arg)
 {
     (void)t;
-    (void)arg;
+    topic_commit_all(arg);
 }
 
 static bool on_flush_step(void *arg)

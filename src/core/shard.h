@@ -59,7 +59,7 @@ struct shard {
     struct list dirty_hubs;
     struct list idle_channels; /* those that follow nothing */
     struct list commits;       /* for LOOP_STEP_COMMIT */
-    struct timer gather;       /* a turn for those that wait among them */
+    struct timer gather;       /* for those that nobody waits for */
     struct list trials;        /* core/trial.h */
     struct list dirty_states;  /* topics whose saved state is to be written lazily */
     struct timer save;

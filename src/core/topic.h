@@ -141,10 +141,10 @@ void topic_state_changed(struct topic *t);
 /* The processor's durable state goes into the topic before the processor stops, and back. */
 void topic_keep_state(struct topic *t);
 void topic_restore_state(struct topic *t);
-/* LOOP_STEP_COMMIT: hand the commits to the store. Those that nobody waits for stay for a moment. */
-bool topic_commit_all(struct shard *sh);
-/* Commit saved states that changed without an event. */
-void topic_save_states(struct shard *sh);
+/* LOOP_STEP_COMMIT: hand all commits to the store, or let the shard's timer do it in a moment. */
+void topic_commit_due(struct shard *sh);
+void topic_commit_all(struct shard *sh);
+void topic_save_states(struct shard *sh); /* those that changed without an event */
 void topic_status_get(const struct topic *t, struct topic_status *ret);
 
 #endif

@@ -25,7 +25,7 @@ struct topic_commit {
     struct topic *topic; /* NULL: it is gone */
     struct shard *shard;
     struct list link; /* on shard->commits until it is handed over */
-    int64_t made, handed_over;
+    int64_t handed_over;
     struct blob *document; /* after the events; NULL: none is kept */
     bool checkpoint;
     bool patient;            /* who made it has nothing more to do when it is done */
@@ -198,7 +198,6 @@ static struct topic_commit *commit_new(struct topic *t, size_t events)
 
     c->topic = t;
     c->shard = t->shard;
-    c->made = loop_now(t->shard->loop);
     c->count = events;
     c->events = events ? xcalloc(events, sizeof(struct event *)) : NULL;
     c->op.events = c->stored;
@@ -380,37 +379,36 @@ static bool is_awaited(const struct topic_commit *c)
 
 static bool are_due(const struct shard *sh)
 {
-    const struct list *n = sh->commits.next;
-    int64_t until = CONTAINER_OF(n, struct topic_commit, link)->made + GATHER_US;
     unsigned count = 0;
 
-    if (loop_now(sh->loop) >= until ||
-        atomic_load_explicit(&sh->engine->stage, memory_order_relaxed) == ENGINE_DRAINING)
+    if (atomic_load_explicit(&sh->engine->stage, memory_order_relaxed) == ENGINE_DRAINING)
         return true;
-    for (; n != &sh->commits; n = n->next)
+    for (const struct list *n = sh->commits.next; n != &sh->commits; n = n->next)
         if (++count >= GATHER_COMMITS || is_awaited(CONTAINER_OF(n, struct topic_commit, link)))
             return true;
     return false;
 }
 
-bool topic_commit_all(struct shard *sh)
+void topic_commit_due(struct shard *sh)
+{
+    if (list_empty(&sh->commits))
+        return;
+    if (are_due(sh))
+        topic_commit_all(sh);
+    else if (!timer_is_set(&sh->gather))
+        timer_set(sh->loop, &sh->gather, loop_now(sh->loop) + GATHER_US);
+}
+
+void topic_commit_all(struct shard *sh)
 {
     struct list *n;
 
-    if (list_empty(&sh->commits))
-        return false;
-    if (!are_due(sh)) {
-        if (!timer_is_set(&sh->gather))
-            timer_set(sh->loop, &sh->gather, loop_now(sh->loop) + GATHER_US);
-        return false;
-    }
     timer_clear(sh->loop, &sh->gather);
     while ((n = list_pop(&sh->commits))) {
         struct topic_commit *c = CONTAINER_OF(n, struct topic_commit, link);
         c->handed_over = clock_now();
         store_commit(sh->engine->store, &c->op);
     }
-    return false;
 }
 
 void topic_save_states(struct shard *sh)
