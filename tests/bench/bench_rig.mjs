@@ -56,6 +56,12 @@ export async function startOrigin(build, hosts = 1, authority = undefined) {
   };
 }
 
+// Keeps the processors from sleeping until the function that it returns is called.
+export function keepAwake(build) {
+  const child = spawn(path.join(build, 'tests/bench/bench_awake'), { stdio: ['pipe', 'ignore', 'inherit'] });
+  return () => child.stdin.end();
+}
+
 // Makes documents of so many bytes, which tell when they were made, µs. Their text repeats itself as that of others does, and no
 // more; it is made here, for what a document takes to make is in its age.
 export function stampedDocuments(bytes) {

@@ -2,7 +2,7 @@
 // same (bench_poll), and what else one could take for it.
 import { startDaemon } from '../live/lib/daemon.js';
 import { makeAuthority } from '../live/lib/authority.js';
-import { cpu, createTopics, figuresOf, metrics, pssKib, sleep, startOrigin } from './bench_rig.mjs';
+import { cpu, createTopics, figuresOf, keepAwake, metrics, pssKib, sleep, startOrigin } from './bench_rig.mjs';
 import { runPrometheus } from './peer_prometheus.mjs';
 
 export const title = 'Polls, once a second per topic';
@@ -12,6 +12,7 @@ const measuredMs = 2000;
 const here = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
 
 export async function setup(ctx) {
+  ctx.cleanup(keepAwake(ctx.build));
   ctx.authority = makeAuthority('authority of a benchmark');
 }
 
