@@ -238,9 +238,9 @@ describe('webhooks', { concurrency: 6 }, () => {
     assert.ok(first.until - first.at >= 950 && first.until - first.at < 2500, `given up after ${first.until - first.at} ms`);
     assert.equal(second.seq, 1);
     const [slow] = await exchangesOf(daemon, subscription);
-    assert.match(slow.errorMessage, /no answer within [12]\d{3} ms/);
+    assert.match(slow.errorMessage, /no answer within 10\d\d ms/);
     assert.deepEqual([slow.responseCode, slow.responseHeaders, slow.responseBody, slow.responseSize], [null, null, null, null]);
-    assert.match(slow.requestDuration, /^PT[12](\.\d+)?S$/);
+    assert.match(slow.requestDuration, /^PT1(\.\d+)?S$/);
   });
 
   test('so is one whose body does not end', async (t) => {

@@ -631,7 +631,7 @@ static void hostile_documents_take_no_time(void **state)
         jdiff(roots[i % 3], roots[i / 3], &o, &patch, &r);
         assert_int_equal(r.equal, i % 3 == i / 3);
     }
-    assert_quick(start);
+    assert_true(cpu_now() - start < 5 * US_PER_S);
 }
 
 static void deep_documents_are_walked(void **state)

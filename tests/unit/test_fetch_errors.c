@@ -287,6 +287,17 @@ static void test_silence(void **state)
 }
 
 /* Counted from when it leaves the queue, however long it was there; and silence is fine. */
+/* How long the failure says that it took, ms. */
+static int said_ms(const struct got *g, const char *after)
+{
+    const char *at = strstr(g->text, after);
+    int ms = 0;
+
+    assert_non_null(at);
+    assert_int_equal(sscanf(at + strlen(after), " %d ms", &ms), 1);
+    return ms;
+}
+
 static void test_timeout(void **state)
 {
     struct rig *b = *state;
@@ -303,17 +314,21 @@ static void test_timeout(void **state)
     struct got *third = ask_with(b, "/ok", &p);
     await_one(b, first);
     assert_fails(first, E_POLL_TIMEOUT, "no answer within");
-    assert_in_range(clock_now() - began, 200 * US_PER_MS, 2 * US_PER_S);
+    assert_in_range(said_ms(first, "within"), 200, 350);
+    assert_in_range(clock_now() - began, 200 * US_PER_MS, 350 * US_PER_MS);
     await(b);
     assert_fails(second, E_POLL_TIMEOUT, "not whole after");
+    assert_in_range(said_ms(second, "after"), 200, 350);
     assert_in_range(clock_now() - began, 400 * US_PER_MS, 2 * US_PER_S);
     assert_int_equal(third->err, E_OK);
-    /* The deadline holds all the same, also in the queue. */
+    /* The deadline holds all the same, also in the queue. It runs from before the request does. */
+    p.timeout_us = 30 * US_PER_S;
     p.deadline = clock_now() + 100 * US_PER_MS;
     struct got *running = ask_with(b, "/hang", &p);
     struct got *queued = ask_with(b, "/ok", &p);
     await(b);
     assert_fails(running, E_POLL_TIMEOUT, "no answer within");
+    assert_in_range(said_ms(running, "within"), 50, 1000);
     if (queued->err)
         assert_fails(queued, E_POLL_TIMEOUT, "under way");
     assert_still_works(b);

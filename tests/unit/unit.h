@@ -73,12 +73,6 @@ static inline int64_t cpu_now(void)
     return t.tv_sec * US_PER_S + t.tv_nsec / 1000;
 }
 
-/* For work that takes far less, also under a sanitizer, and minutes if it were quadratic. */
-static inline void assert_quick(int64_t began_cpu)
-{
-    assert_in_range(cpu_now() - began_cpu, 0, 10 * US_PER_S);
-}
-
 /* What fn(arg) writes to standard error; heap memory. */
 static inline char *capture_stderr(void (*fn)(void *arg), void *arg)
 {
