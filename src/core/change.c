@@ -10,7 +10,6 @@
 void change_find(struct str before, const jval *after, size_t after_bytes,
                  const struct change_conf *conf, struct change *ret)
 {
-    AUTO(jdoc_freep) struct jdoc *old = NULL;
     AUTO(buf_done) struct buf patch = BUF_INIT;
     struct jdiff_result res = {0};
     struct jdiff_options opt = {
@@ -22,17 +21,16 @@ void change_find(struct str before, const jval *after, size_t after_bytes,
     };
 
     *ret = (struct change){0};
-    /* Old bytes are our own writing: they parse, or the store is damaged and the whole is sent. */
-    if (jdoc_parse_own(before, &old) != E_OK)
-        return;
-    if (conf->ignore && jomit_equal(conf->ignore, jdoc_root(old), after)) {
+    if (conf->ignore && change_is_none(before, after, conf)) {
         trace(diff, "equal but for what is ignored");
         ret->equal = true;
         return;
     }
     if (buf_reserve(&patch, MIN(after_bytes / 2, PATCH_ROOM)) != E_OK)
         return;
-    jdiff(jdoc_root(old), after, &opt, &patch, &res);
+    /* Old bytes are our own writing: they parse, or the store is damaged and the whole is sent. */
+    if (jdiff_text(before, after, &opt, &patch, &res) != E_OK)
+        return;
     trace(diff, "%zu ops, %zu bytes of patch, %zu of document%s%s", res.ops, patch.len, after_bytes,
           res.equal ? ", equal" : "", res.over ? ", over" : "");
     ret->equal = res.equal;

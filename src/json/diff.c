@@ -100,7 +100,7 @@ static bool needs_escape(const jval *name)
     return has_byte(jvf_head(p, n), '~') || has_byte(jvf_head(p, n), '/');
 }
 
-static size_t walk_down_name(struct walk *w, const jval *name)
+size_t walk_down_name(struct walk *w, const jval *name)
 {
     size_t was = w->path.len, n = jvf_len(name);
     char *p = path_room(w, n + 1);
@@ -122,6 +122,12 @@ static void tick(struct walk *w)
 {
     if (w->deadline != TIME_NEVER && ++w->ticks % TICKS == 0 && clock_now() > w->deadline)
         w->hurry = true;
+}
+
+bool walk_is_late(struct walk *w)
+{
+    tick(w);
+    return w->hurry;
 }
 
 /* The text in front of a path, with a comma; what follows its end is copied with it. */
@@ -273,17 +279,12 @@ static bool replace_may_be_below(struct walk *w, const jval *b, size_t bytes)
     return takes_below(w, b, bytes - fixed + 1);
 }
 
-/* What the patch was when the walk came to a pair. */
-struct mark {
-    size_t len, ops, coarse;
-};
-
-static struct mark mark_of(const struct walk *w)
+struct walk_mark walk_mark_of(const struct walk *w)
 {
-    return (struct mark){w->out->len, w->res.ops, w->res.coarse};
+    return (struct walk_mark){w->out->len, w->res.ops, w->res.coarse};
 }
 
-static void go_back(struct walk *w, const struct mark *m)
+void walk_go_back(struct walk *w, const struct walk_mark *m)
 {
     w->out->len = m->len;
     w->res.ops = m->ops;
@@ -293,13 +294,13 @@ static void go_back(struct walk *w, const struct mark *m)
 
 /* Bytes that are not needed of what was written behind the operations of the pair: the comma, where
  * it becomes the first. */
-static size_t needless(const struct walk *w, const struct mark *m)
+static size_t needless(const struct walk *w, const struct walk_mark *m)
 {
     return m->len == w->start + 1;
 }
 
 /* What was written behind the operations of the pair, which end at `end`, takes their place. */
-static void put_in_place(struct walk *w, const struct mark *m, size_t end)
+static void put_in_place(struct walk *w, const struct walk_mark *m, size_t end)
 {
     struct buf *out = w->out;
     size_t from = end + needless(w, m), n = out->len - from;
@@ -309,7 +310,7 @@ static void put_in_place(struct walk *w, const struct mark *m, size_t end)
 }
 
 /* Writes the replacement behind the operations of the pair and keeps the shorter of the two. */
-static void keep_shorter(struct walk *w, const jval *b, const struct mark *m)
+static void keep_shorter(struct walk *w, const jval *b, const struct walk_mark *m)
 {
     struct buf *out = w->out;
     size_t end = out->len;
@@ -324,9 +325,9 @@ static void keep_shorter(struct walk *w, const jval *b, const struct mark *m)
 }
 
 /* A limit was hit within the pair: one operation for all of it may still fit. */
-static void fall_back(struct walk *w, const jval *b, const struct mark *m)
+static void fall_back(struct walk *w, const jval *b, const struct walk_mark *m)
 {
-    go_back(w, m);
+    walk_go_back(w, m);
     if (m->len >= w->max_len || !replace_may_be_below(w, b, w->max_len - m->len + 1)) {
         w->full = true;
         return;
@@ -334,12 +335,12 @@ static void fall_back(struct walk *w, const jval *b, const struct mark *m)
     walk_replace(w, b);
     w->res.coarse++;
     if (w->full) {
-        go_back(w, m);
+        walk_go_back(w, m);
         w->full = true;
     }
 }
 
-static void settle(struct walk *w, const jval *b, const struct mark *m)
+static void settle(struct walk *w, const jval *b, const struct walk_mark *m)
 {
     size_t fine = w->out->len - m->len;
 
@@ -349,12 +350,18 @@ static void settle(struct walk *w, const jval *b, const struct mark *m)
         keep_shorter(w, b, m);
 }
 
+void walk_settle(struct walk *w, const jval *b, const struct walk_mark *m, size_t least)
+{
+    if (least + REPLACE_BYTES + w->path.len <= w->out->len - m->len)
+        keep_shorter(w, b, m);
+}
+
 /* Arrays of which elements were found elsewhere: the same once more, with every element compared with
  * the one in its place, and the shorter of the two is kept. So no patch is longer than those of who
  * compares by place only. It ends as soon as it is not shorter, which is soon as a rule. */
-static void try_by_place(struct walk *w, const jval *a, const jval *b, const struct mark *m)
+static void try_by_place(struct walk *w, const jval *a, const jval *b, const struct walk_mark *m)
 {
-    struct mark aligned = mark_of(w);
+    struct walk_mark aligned = walk_mark_of(w);
     size_t max_len = w->max_len;
 
     if (w->full || w->hurry || aligned.len == m->len)
@@ -367,7 +374,7 @@ static void try_by_place(struct walk *w, const jval *a, const jval *b, const str
     w->by_place = false;
     w->max_len = max_len;
     if (w->full || w->hurry)
-        go_back(w, &aligned);
+        walk_go_back(w, &aligned);
     else
         put_in_place(w, m, aligned.len);
 }
@@ -438,7 +445,7 @@ static void walk_hurried(struct walk *w, const jval *a, const jval *b)
 
 void walk_pair(struct walk *w, const jval *a, const jval *b, bool hashed)
 {
-    struct mark m = mark_of(w);
+    struct walk_mark m = walk_mark_of(w);
     bool aligned = false;
 
     if (w->full)
@@ -448,8 +455,7 @@ void walk_pair(struct walk *w, const jval *a, const jval *b, bool hashed)
             walk_replace(w, b);
         return;
     }
-    tick(w);
-    if (w->hurry) {
+    if (walk_is_late(w)) {
         walk_hurried(w, a, b);
         return;
     }
@@ -463,22 +469,41 @@ void walk_pair(struct walk *w, const jval *a, const jval *b, bool hashed)
         try_by_place(w, a, b, &m);
 }
 
+/* ---- the whole ---- */
+
+void walk_begin(struct walk *w, const jval *after, const struct jdiff_options *opt, struct buf *b)
+{
+    *w = (struct walk){.opt = opt, .out = b, .start = b->len, .after = after};
+    path_room(w, 256); /* from here on there is a pointer to copy from */
+    w->deadline = opt->max_us ? clock_now() + opt->max_us : TIME_NEVER;
+    w->max_ops = opt->max_ops ? opt->max_ops : SIZE_MAX;
+    w->max_len = opt->max_bytes ? w->start + opt->max_bytes - 1 : SIZE_MAX / 4;
+    w->full = buf_try_append(b, "[", 1) != E_OK;
+}
+
+void walk_both(struct walk *w, const jval *before)
+{
+    w->before = before;
+    walk_pair(w, before, w->after, false);
+}
+
+void walk_end(struct walk *w, struct jdiff_result *ret)
+{
+    w->res.over = w->full || buf_try_append(w->out, "]", 1) != E_OK;
+    w->res.equal = !w->res.over && w->res.ops == 0;
+    *ret = w->res;
+    buf_done(&w->path);
+    jpool_put(w->before_hashes);
+    jpool_put(w->after_hashes);
+    jpool_put(w->after_sizes);
+}
+
 void jdiff(const jval *before, const jval *after, const struct jdiff_options *opt, struct buf *b,
            struct jdiff_result *ret)
 {
-    struct walk w = {.opt = opt, .out = b, .start = b->len, .before = before, .after = after};
+    struct walk w;
 
-    path_room(&w, 256); /* from here on there is a pointer to copy from */
-    w.deadline = opt->max_us ? clock_now() + opt->max_us : TIME_NEVER;
-    w.max_ops = opt->max_ops ? opt->max_ops : SIZE_MAX;
-    w.max_len = opt->max_bytes ? w.start + opt->max_bytes - 1 : SIZE_MAX / 4;
-    w.full = buf_try_append(b, "[", 1) != E_OK;
-    walk_pair(&w, before, after, false);
-    w.res.over = w.full || buf_try_append(b, "]", 1) != E_OK;
-    w.res.equal = !w.res.over && w.res.ops == 0;
-    *ret = w.res;
-    buf_done(&w.path);
-    jpool_put(w.before_hashes);
-    jpool_put(w.after_hashes);
-    jpool_put(w.after_sizes);
+    walk_begin(&w, after, opt, b);
+    walk_both(&w, before);
+    walk_end(&w, ret);
 }

@@ -22,12 +22,12 @@ static void remove_run(struct walk *w, size_t index, size_t count)
     walk_up(w, was);
 }
 
-static void append_rest(struct walk *w, const jval *rest, size_t index, size_t count)
+void walk_append(struct walk *w, const jval *first, size_t index, size_t count)
 {
-    for (; count && !w->full; count--, index++, rest = jvf_next(rest)) {
+    for (; count && !w->full; count--, index++, first = jvf_next(first)) {
         size_t was = walk_down_end(w, index);
 
-        walk_add(w, rest);
+        walk_add(w, first);
         walk_up(w, was);
     }
 }
@@ -64,7 +64,7 @@ static void write_inserts(struct match *x)
         if (x->fate[j] == NEW)
             write_insert(x, j, j);
     if (end < x->m)
-        append_rest(x->w, x->b[end], x->base + end, x->m - end);
+        walk_append(x->w, x->b[end], x->base + end, x->m - end);
 }
 
 /* With moves, the array in between is a row of spots, each empty or not; the index of a spot is
@@ -241,7 +241,7 @@ static void walk_by_place(struct walk *w, struct parts p)
     }
     if (p.n)
         remove_run(w, p.index, p.n);
-    append_rest(w, p.b, p.index, p.m);
+    walk_append(w, p.b, p.index, p.m);
 }
 
 /* Of elements that are single slots: what is left but for equal ones at the end is one on each side. */

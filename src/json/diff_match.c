@@ -48,7 +48,7 @@ static void drop_same_end(struct match *x)
 
 /* ---- by key ---- */
 
-static const jval *key_of(const jval *element, struct str key)
+const jval *match_key(const jval *element, struct str key)
 {
     const jval *v = key.n && key.p[0] == '/' ? jpointer_get(element, key) : jv_get(element, key);
 
@@ -58,7 +58,7 @@ static const jval *key_of(const jval *element, struct str key)
 static bool fill_keys(const jval **keys, const jval *const *elements, size_t n, struct str key)
 {
     for (size_t i = 0; i < n; i++) {
-        keys[i] = jvf_is_object(elements[i]) ? key_of(elements[i], key) : NULL;
+        keys[i] = jvf_is_object(elements[i]) ? match_key(elements[i], key) : NULL;
         if (!keys[i])
             return false;
     }
@@ -159,7 +159,7 @@ static bool has_keys_in_place(const jval *a, const jval *b, size_t n, struct str
         if (!jvf_is_object(a) || !jvf_is_object(b))
             return false;
 
-        const jval *ka = key_of(a, key), *kb = key_of(b, key);
+        const jval *ka = match_key(a, key), *kb = match_key(b, key);
 
         if (!ka || !kb || !same_element(ka, kb))
             return false;
@@ -167,18 +167,26 @@ static bool has_keys_in_place(const jval *a, const jval *b, size_t n, struct str
     return true;
 }
 
-bool match_keys_in_place(const struct walk *w, const jval *a, const jval *b, size_t n)
+struct str match_key_name(const struct walk *w, const jval *a, const jval *b)
 {
     struct str given = w->opt->array_key;
 
+    if (given.p && match_key(a, given) && match_key(b, given))
+        return given;
+    for (size_t i = 0; i < ARRAY_LEN(key_guesses); i++)
+        if (match_key(a, key_guesses[i]) && match_key(b, key_guesses[i]))
+            return key_guesses[i];
+    return STR_NONE;
+}
+
+bool match_keys_in_place(const struct walk *w, const jval *a, const jval *b, size_t n)
+{
     if (!jvf_is_object(a) || !jvf_is_object(b))
         return false;
-    if (given.p && key_of(a, given) && key_of(b, given))
-        return has_keys_in_place(a, b, n, given);
-    for (size_t i = 0; i < ARRAY_LEN(key_guesses); i++)
-        if (key_of(a, key_guesses[i]) && key_of(b, key_guesses[i]))
-            return has_keys_in_place(a, b, n, key_guesses[i]);
-    return false;
+
+    struct str key = match_key_name(w, a, b);
+
+    return key.p && has_keys_in_place(a, b, n, key);
 }
 
 /* ---- by content ---- */

@@ -43,6 +43,11 @@ void match_done(struct match *x);
 /* Fills to, from and fate. */
 void match_find(struct match *x);
 
+/* The value of an object's key, or NULL where it has none that can be one. */
+const jval *match_key(const jval *element, struct str key);
+/* The key that match_find() would look at first for arrays of which these are elements, both objects;
+ * STR_NONE: none. */
+struct str match_key_name(const struct walk *w, const jval *a, const jval *b);
 /* Have these n elements of each side the same keys in the same order, by the key that match_find()
  * would look at first? */
 bool match_keys_in_place(const struct walk *w, const jval *a, const jval *b, size_t n);

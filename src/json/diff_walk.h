@@ -1,5 +1,5 @@
 /*
- * Inside of the diff: the walk's state and what its two files share.
+ * Inside of the diff: the walk's state and what its files share.
  */
 #ifndef JSON_DIFF_WALK_H
 #define JSON_DIFF_WALK_H
@@ -35,10 +35,29 @@ static inline bool walk_same_scalar(const jval *a, const jval *b)
     return jvf_same_text(a, b) || (jvf_kind(a) == JVF_NUMBER && jvf_number_equal(a, b));
 }
 
+/* Begins the patch in b, by which the other document becomes `after`. Ended by walk_end(). */
+void walk_begin(struct walk *w, const jval *after, const struct jdiff_options *opt, struct buf *b);
+/* All of it. */
+void walk_both(struct walk *w, const jval *before);
+void walk_end(struct walk *w, struct jdiff_result *ret);
+
 /* Write what turns a into b, which stand at w->path. hashed: their slots have hashes already. */
 void walk_pair(struct walk *w, const jval *a, const jval *b, bool hashed);
 /* Both arrays. Returns false when all elements were compared with those in the same place. */
 bool walk_arrays(struct walk *w, const jval *a, const jval *b, bool hashed);
+
+/* A look at the clock, now and then: is time up? */
+bool walk_is_late(struct walk *w);
+
+/* What the patch was when the walk came to a pair. */
+struct walk_mark {
+    size_t len, ops, coarse;
+};
+struct walk_mark walk_mark_of(const struct walk *w);
+void walk_go_back(struct walk *w, const struct walk_mark *m);
+/* All of a pair at w->path is written, within the limits: b as a whole, which takes `least` bytes or
+ * more, takes the place of that where it is shorter. */
+void walk_settle(struct walk *w, const jval *b, const struct walk_mark *m, size_t least);
 
 /* Operations at w->path. */
 void walk_add(struct walk *w, const jval *value);
@@ -47,8 +66,12 @@ void walk_remove(struct walk *w);
 /* From element `from` to element `to` of the array at w->path. */
 void walk_move(struct walk *w, size_t from, size_t to);
 
+/* Add so many elements, of which `first` is the first, at the end of the array at w->path. */
+void walk_append(struct walk *w, const jval *first, size_t index, size_t count);
+
 /* Go down to an element; back by walk_up() with what was returned. */
 size_t walk_down(struct walk *w, size_t index);
+size_t walk_down_name(struct walk *w, const jval *name);
 /* The same to behind the last of so many: "-" where that is shorter than a number. */
 size_t walk_down_end(struct walk *w, size_t count);
 static inline void walk_up(struct walk *w, size_t was)

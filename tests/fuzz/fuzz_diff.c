@@ -1,11 +1,23 @@
 /*
- * Two documents, the first on the first line: the patch of their difference applies, and is never
- * larger than replacing the whole.
+ * Two documents, the first on the first line: the patch of their difference applies, is never larger
+ * than replacing the whole, and is the same from the text of the first.
  */
 #include "json/diff.h"
 #include "json/patch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* From the text of the first the patch is the same. */
+static void check_text(struct str before, const jval *b, const struct jdiff_options *options,
+                       struct str patch, const struct jdiff_result *r)
+{
+    AUTO(buf_done) struct buf again = BUF_INIT;
+    struct jdiff_result s;
+
+    CHECK(jdiff_text(before, b, options, &again, &s) == E_OK);
+    CHECK(s.over == r->over && s.equal == r->equal);
+    CHECK(r->over || str_eq(buf_view(&again), patch));
+}
 
 static void check(const jval *a, const jval *b, const struct jdiff_options *options)
 {
@@ -16,6 +28,7 @@ static void check(const jval *a, const jval *b, const struct jdiff_options *opti
 
     CHECK(jv_write(a, &before) == E_OK && jv_write(b, &after) == E_OK);
     jdiff(a, b, options, &patch, &r);
+    check_text(buf_view(&before), b, options, buf_view(&patch), &r);
     CHECK(r.over || r.equal == jv_equal(a, b));
     if (r.over) {
         CHECK(options->max_bytes || options->max_ops);
@@ -30,6 +43,18 @@ static void check(const jval *a, const jval *b, const struct jdiff_options *opti
     CHECK(jv_equal(jdoc_root(d), b));
 }
 
+/* A text that is minified is kept with the escapes it came with. */
+static void check_as_it_stands(const struct jdoc *a, struct str text, const jval *b)
+{
+    AUTO(buf_done) struct buf before = BUF_INIT, patch = BUF_INIT;
+    struct jdiff_options options = {.allow_move = false};
+    struct jdiff_result r;
+
+    CHECK(jdoc_write(a, text, &before) == E_OK);
+    jdiff(jdoc_root(a), b, &options, &patch, &r);
+    check_text(buf_view(&before), b, &options, buf_view(&patch), &r);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str after = str_make((const char *)data, size);
@@ -39,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (jdoc_parse(before, NULL, &a, NULL) != E_OK || jdoc_parse(after, NULL, &b, NULL) != E_OK)
         return 0;
     check(jdoc_root(a), jdoc_root(b), &(struct jdiff_options){.allow_move = false});
+    check_as_it_stands(a, before, jdoc_root(b));
     check(jdoc_root(a), jdoc_root(b), &(struct jdiff_options){.allow_move = true});
     check(jdoc_root(a), jdoc_root(b),
           &(struct jdiff_options){.array_key = STR("/a/b"), .max_ops = 3});

@@ -48,6 +48,29 @@ static bool applies_to(const jval *before, struct str patch_text, const jval *af
     return jv_equal(jdoc_root(d), after);
 }
 
+/* The patch; that it is the same from the text of `before` is looked at, too. */
+static void diff(const jval *before, const jval *after, const struct jdiff_options *o,
+                 struct buf *patch, struct jdiff_result *ret)
+{
+    AUTO(buf_done) struct buf text = BUF_INIT, again = BUF_INIT_MAX(patch->max);
+    struct jdiff_result r;
+    size_t was = patch->len;
+
+    buf_append(&again, patch->p, was);
+    assert_int_equal(jv_write(before, &text), E_OK);
+    assert_int_equal(jdiff_text(buf_view(&text), after, o, &again, &r), E_OK);
+    jdiff(before, after, o, patch, ret);
+    assert_int_equal(r.over, ret->over);
+    assert_int_equal(r.equal, ret->equal);
+    if (r.over)
+        return;
+    if (!str_eq(buf_view(&again), buf_view(patch)))
+        fail_msg("from the text\n  %s\nthe patch to %s is\n  %s\nand not\n  %s", buf_cstr(&text),
+                 buf_cstr(&again), buf_cstr(&again), buf_cstr(patch));
+    assert_int_equal(r.ops, ret->ops);
+    assert_int_equal(r.coarse, ret->coarse);
+}
+
 /* ---- cases ---- */
 
 static size_t number_or(const jval *obj, const char *name, size_t otherwise)
@@ -78,7 +101,7 @@ static void check_case(const char *file, const jval *c)
 
     assert_non_null(before);
     assert_non_null(after);
-    jdiff(before, after, &options, &patch, &r);
+    diff(before, after, &options, &patch, &r);
     if (r.over != jv_bool(jv_getz(c, "over")))
         fail_msg("%s: %s: over is %d", file, name, r.over);
     if (r.over)
@@ -415,7 +438,7 @@ static void check_pair(const jval *before, const jval *after, const struct jdiff
     struct jdiff_result r;
 
     buf_puts(&patch, "kept");
-    jdiff(before, after, o, &patch, &r);
+    diff(before, after, o, &patch, &r);
     assert_memory_equal(patch.p, "kept", 4);
     buf_consume(&patch, 4);
     if (r.over) {
@@ -518,7 +541,7 @@ static void nothing_changes_a_document_into_itself(void **state)
 
         AUTO(jdoc_freep) struct jdoc *b = parse_str(buf_view(&text));
 
-        jdiff(jdoc_root(a), jdoc_root(b), &o, &patch, &r);
+        diff(jdoc_root(a), jdoc_root(b), &o, &patch, &r);
         assert_str(buf_view(&patch), "[]");
         assert_true(r.equal && !r.over && r.ops == 0 && r.coarse == 0);
     }
@@ -551,12 +574,12 @@ static void an_insert_in_front_makes_a_small_patch(void **state)
     AUTO(jdoc_freep) struct jdoc *a = parse(buf_cstr(&x)), *b = parse(buf_cstr(&y));
 
     assert_true(x.len > 45000);
-    jdiff(jdoc_root(a), jdoc_root(b), &o, &patch, &r);
+    diff(jdoc_root(a), jdoc_root(b), &o, &patch, &r);
     assert_int_equal(r.ops, 1);
     assert_true(patch.len < 300);
 
     buf_clear(&patch);
-    jdiff(jdoc_root(b), jdoc_root(a), &o, &patch, &r);
+    diff(jdoc_root(b), jdoc_root(a), &o, &patch, &r);
     assert_str(buf_view(&patch), "[{\"op\":\"remove\",\"path\":\"/items/0\"}]");
 }
 
@@ -576,7 +599,7 @@ static void the_buffers_maximum_is_a_limit(void **state)
         struct jdiff_result r;
 
         buf_puts(&patch, "kept");
-        jdiff(jdoc_root(a), jdoc_root(b), &o, &patch, &r);
+        diff(jdoc_root(a), jdoc_root(b), &o, &patch, &r);
         assert_memory_equal(patch.p, "kept", 4);
         assert_true(r.over ||
                     applies_to(jdoc_root(a), str_drop(buf_view(&patch), 4), jdoc_root(b)));
@@ -628,7 +651,7 @@ static void hostile_documents_take_no_time(void **state)
         struct jdiff_options o = {.allow_move = i % 2};
         struct jdiff_result r;
 
-        jdiff(roots[i % 3], roots[i / 3], &o, &patch, &r);
+        diff(roots[i % 3], roots[i / 3], &o, &patch, &r);
         assert_int_equal(r.equal, i % 3 == i / 3);
     }
     assert_true(cpu_now() - start < 5 * US_PER_S);
@@ -656,15 +679,163 @@ static void deep_documents_are_walked(void **state)
     }
     assert_int_equal(jdoc_parse(buf_view(&x), &limits, &a, NULL), E_OK);
     assert_int_equal(jdoc_parse(buf_view(&y), &limits, &b, NULL), E_OK);
-    jdiff(jdoc_root(a), jdoc_root(b), &o, &patch, &r);
+    diff(jdoc_root(a), jdoc_root(b), &o, &patch, &r);
     assert_false(r.over);
     assert_true(r.ops == 1);
 }
 
+/* ---- from the text of what was before ---- */
+
+static enum err diff_text(const char *before, const char *after, struct buf *patch)
+{
+    AUTO(jdoc_freep) struct jdoc *b = parse(after);
+    struct jdiff_options o = {.allow_move = false};
+    struct jdiff_result r;
+
+    buf_clear(patch);
+    return jdiff_text(str_of(before), jdoc_root(b), &o, patch, &r);
+}
+
+/* So long that no patch replaces all of it. */
+#define PAD8 "12345678"
+#define PAD64 PAD8 PAD8 PAD8 PAD8 PAD8 PAD8 PAD8 PAD8
+#define PADDED "{\"d\":%s,\"pad\":\"" PAD64 PAD64 "\"}"
+
+/* Shown by texts that could not be parsed. */
+static void text_of_the_same_shape_is_not_parsed(void **state)
+{
+    static const char *const same[][3] = {
+        {"{\"a\":tru,\"b\":2}", "{\"a\":1,\"b\":2}", "\"/d/a\""},
+        {"[{\"id\":1,\"v\":tru},{\"id\":2,\"v\":2}]", "[{\"id\":1,\"v\":5},{\"id\":2,\"v\":2}]",
+         "\"/d/0/v\""},
+        {"[tru,2,3]", "[1,2,3]", "\"/d/0\""},
+        {"[1,2,tru]", "[1,2,[3]]", "\"/d/2\""},
+        {"[1,[tru,\"]\\\"\",{}]]", "[1,null]", "\"/d/1\""},
+        {"[[1,2],tru]", "[[1,2],{\"x\":[]}]", "\"/d/1\""},
+    };
+    static const char *const other[][2] = {
+        {"{\"a\":tru,\"b\":2}", "{\"b\":2,\"a\":1}"},
+        {"[{\"id\":1,\"v\":tru},{\"id\":2,\"v\":2}]", "[{\"id\":1,\"v\":5},{\"id\":3,\"v\":3}]"},
+        {"[1,tru,3]", "[1,5,4]"},
+        {"[tru,2]", "[1]"},
+        {"[{\"v\":tru},{\"v\":2}]", "[{\"v\":5},{\"v\":2}]"},
+        {"{\"a\":tru", "{\"a\":2}"},
+        {"{\"a\":\"x", "{\"a\":2}"},
+        {"[tru]]", "[2]"},
+        {"", "[2]"},
+    };
+    AUTO(buf_done) struct buf patch = BUF_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        AUTO(buf_done) struct buf before = BUF_INIT, after = BUF_INIT;
+
+        buf_printf(&before, PADDED, same[i][0]);
+        buf_printf(&after, PADDED, same[i][1]);
+        assert_int_equal(diff_text(buf_cstr(&before), buf_cstr(&after), &patch), E_OK);
+        assert_non_null(strstr(buf_cstr(&patch), same[i][2]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(other); i++)
+        assert_int_equal(diff_text(other[i][0], other[i][1], &patch), E_JSON_SYNTAX);
+}
+
+/* It may be as the server wrote it, which is not always as we would. */
+static void text_is_compared_by_value(void **state)
+{
+    static const char *const pairs[][3] = {
+        {"{\"u\":\"http:\\/\\/a\\/b\",\"v\":1}", "{\"u\":\"http://a/b\",\"v\":2}", "/v"},
+        {"{\"\\u0061\":\"\\u00e9\\ud83d\\ude00\",\"v\":1}", "{\"a\":\"\u00e9\U0001F600\",\"v\":2}",
+         "/v"},
+        {"{\"a\":\"\\\\n\",\"v\":1}", "{\"a\":\"\\n\",\"v\":1}", "/a"},
+        {"{\"a\":\"\\n\",\"v\":1}", "{\"a\":\"\\\\n\",\"v\":1}", "/a"},
+        {"{\"a\":\"x\\\\\",\"v\":1}", "{\"a\":\"x\\\\\",\"v\":\"\\\"\"}", "/v"},
+        {"{\"a\":[1.0,10e-1,-0,1E400],\"v\":1}", "{\"a\":[1,1,0,1e400],\"v\":2}", "/v"},
+        {"[10,1.0]", "[1,1]", "/0"},
+    };
+    AUTO(buf_done) struct buf patch = BUF_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        assert_int_equal(diff_text(pairs[i][0], pairs[i][1], &patch), E_OK);
+
+        AUTO(jdoc_freep) struct jdoc *d = parse_str(buf_view(&patch));
+
+        assert_int_equal(jv_count(jdoc_root(d)), 1);
+        assert_str(jv_str(jv_getz(jv_at(jdoc_root(d), 0), "path")), pairs[i][2]);
+    }
+}
+
+/* Many strings with escapes are no reason to take longer than parsing does. */
+static void text_with_many_escapes_is_parsed_at_once(void **state)
+{
+    AUTO(buf_done) struct buf x = BUF_INIT, y = BUF_INIT, patch = BUF_INIT;
+    int64_t start = cpu_now();
+
+    (void)state;
+    for (int i = 0; i < 200000; i++) {
+        buf_printf(&x, "%s\"\\/%d\"", i ? "," : "[", i);
+        buf_printf(&y, "%s\"/%d\"", i ? "," : "[", i);
+    }
+    buf_puts(&x, "]");
+    buf_puts(&y, "]");
+    assert_int_equal(diff_text(buf_cstr(&x), buf_cstr(&y), &patch), E_OK);
+    assert_str(buf_view(&patch), "[]");
+    assert_true(cpu_now() - start < 5 * US_PER_S);
+}
+
+/* Changed values only: what most documents of the same shape differ in. */
+static void write_revalued(struct jwriter *w, const jval *v, unsigned per_mille)
+{
+    struct jiter it = jiter_of(v);
+
+    switch (jv_type(v)) {
+    case JT_OBJECT:
+        jw_object(w);
+        while (jiter_next(&it)) {
+            jw_key_str(w, it.name);
+            write_revalued(w, it.value, per_mille);
+        }
+        jw_object_end(w);
+        return;
+    case JT_ARRAY:
+        jw_array(w);
+        while (jiter_next(&it))
+            write_revalued(w, it.value, per_mille);
+        jw_array_end(w);
+        return;
+    default:
+        if (below(1000) < per_mille)
+            write_random(w, 1);
+        else
+            jw_value(w, v);
+    }
+}
+
+static void any_changed_values_are_found_in_the_text(void **state)
+{
+    (void)state;
+    rand_seed(23);
+    for (int round = 0; round < 20000; round++) {
+        AUTO(buf_done) struct buf text = BUF_INIT;
+        AUTO(jdoc_freep) struct jdoc *a = random_document((unsigned)below(7));
+        struct jwriter w = jw_begin(&text);
+
+        write_revalued(&w, jdoc_root(a), (unsigned)below(300));
+        assert_int_equal(jw_end(&w), E_OK);
+
+        AUTO(jdoc_freep) struct jdoc *b = parse_str(buf_view(&text));
+        struct jdiff_options o = random_options(jdoc_root(b));
+
+        check_pair(jdoc_root(a), jdoc_root(b), &o);
+    }
+}
+
 int main(void)
 {
-    return RUN_TESTS(cases_in_files, any_patch_applies, any_list_patch_applies,
-                     nothing_changes_a_document_into_itself, an_insert_in_front_makes_a_small_patch,
-                     the_buffers_maximum_is_a_limit, out_of_time_it_replaces,
-                     hostile_documents_take_no_time, deep_documents_are_walked);
+    return RUN_TESTS(
+        cases_in_files, any_patch_applies, any_list_patch_applies,
+        nothing_changes_a_document_into_itself, an_insert_in_front_makes_a_small_patch,
+        the_buffers_maximum_is_a_limit, out_of_time_it_replaces, hostile_documents_take_no_time,
+        deep_documents_are_walked, text_of_the_same_shape_is_not_parsed, text_is_compared_by_value,
+        text_with_many_escapes_is_parsed_at_once, any_changed_values_are_found_in_the_text);
 }

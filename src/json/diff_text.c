@@ -1,0 +1,385 @@
+/*
+ * The walk over the text of the one document and the values of the other, in step.
+ *
+ * From one answer to the next most documents keep their shape: the same names in the same order, and
+ * lists as long as before with the same keys. Of those the text tells enough, and need not be parsed.
+ * Wherever the shape differs this walk is given up and both documents are walked (diff.c). What it
+ * writes is always what that one would.
+ *
+ * A place in the text is a `const char *`; functions that go on return the place behind, or NULL.
+ */
+#include "json/diff_match.h"
+
+/* Strings with escapes are parsed one by one; where there are more, parsing all at once is faster. */
+#define ESCAPED_MAX 32
+
+/* A patch that is longer than the text so far, by this, will hit a limit: both are walked at once. */
+#define EXCESS_MAX ((size_t)4 << 10)
+
+struct text_walk {
+    struct walk *w;
+    const char *start, *end; /* of the text */
+    ptrdiff_t growth; /* at least so many bytes more, or less, has the other document so far */
+    unsigned escaped;
+};
+
+/* How the elements of an array may differ, as told by the first that does. */
+enum elements {
+    SAME_SO_FAR,
+    LAST_ONLY,
+    ONE_SCALAR,
+    WITH_KEYS, /* all from the first that differs have the same keys in the same order */
+};
+
+/* A container that the walk is in. */
+struct level {
+    struct level *up;
+    const jval *container;
+    const jval *at; /* the name of a member, or an element */
+    size_t index;   /* of the element */
+    bool down;      /* the path leads to it */
+    size_t was;     /* the path's length before */
+    enum elements elements;
+    struct str key;        /* WITH_KEYS: its name */
+    const jval *key_value; /* and its value in this element, once that is known to differ */
+};
+
+/* ---- the text ---- */
+
+static inline size_t left_from(const struct text_walk *x, const char *p)
+{
+    return (size_t)(x->end - p);
+}
+
+static inline bool is_char(const struct text_walk *x, const char *p, char c)
+{
+    return p < x->end && *p == c;
+}
+
+static inline bool ends_word(char c)
+{
+    return c == ',' || c == '}' || c == ']';
+}
+
+static const char *end_of_word(const struct text_walk *x, const char *p)
+{
+    while (p < x->end && !ends_word(*p))
+        p++;
+    return p;
+}
+
+/* p: behind the opening quote. Returns the closing one, or the text's end. */
+static const char *end_of_string(const struct text_walk *x, const char *p)
+{
+    const char *from = p;
+
+    for (; (p = memchr(p, '"', left_from(x, p))); p++) {
+        const char *q = p;
+
+        while (q > from && q[-1] == '\\')
+            q--;
+        if ((p - q) % 2 == 0)
+            return p;
+    }
+    return x->end;
+}
+
+static const char *skip_value(const struct text_walk *x, const char *p)
+{
+    size_t depth = 0;
+
+    while (p < x->end) {
+        char c = *p;
+
+        if (c == '"')
+            p = end_of_string(x, p + 1);
+        else if (c == '{' || c == '[')
+            depth++;
+        else if (c == '}' || c == ']')
+            depth--;
+        else if (c != ',' && c != ':')
+            p = end_of_word(x, p) - 1;
+        if (p == x->end)
+            return NULL;
+        p++;
+        if (!depth)
+            return p;
+    }
+    return NULL;
+}
+
+/* ---- scalars: of the same value as v? ---- */
+
+/* The usual case: the same text, and not near the text's end. */
+static inline const char *pass_same_text(const struct text_walk *x, const char *p, const jval *v)
+{
+    size_t n = jvf_len(v), quote = jvf_kind(v) == JVF_STRING;
+
+    if (UNLIKELY(left_from(x, p) < n + 2 + JVF_PAD || (quote && *p != '"')))
+        return NULL;
+    p += quote;
+    if (!jvf_same_bytes(p, v->uni.str, n) || (quote ? p[n] != '"' : !ends_word(p[n])))
+        return NULL;
+    return p + n + quote;
+}
+
+/* Strings whose texts differ may be the same all the same: "\/" and "/". */
+static const char *pass_string(struct text_walk *x, const char *p, const jval *v)
+{
+    AUTO(jdoc_freep) struct jdoc *d = NULL;
+
+    if (!is_char(x, p, '"'))
+        return NULL;
+
+    const char *end = end_of_string(x, p + 1);
+    size_t n = (size_t)(end - p) - 1;
+
+    if (end == x->end || n < jvf_len(v))
+        return NULL;
+    if (!memchr(p, '\\', n + 1))
+        return n == jvf_len(v) && memcmp(p + 1, v->uni.str, n) == 0 ? end + 1 : NULL;
+    if (++x->escaped > ESCAPED_MAX || jdoc_parse_own(str_make(p, n + 2), &d) != E_OK ||
+        !jvf_same_text(jdoc_root(d), v))
+        return NULL;
+    x->growth += (ptrdiff_t)jvf_len(v) - (ptrdiff_t)n;
+    return end + 1;
+}
+
+static const char *pass_number(struct text_walk *x, const char *p, const jval *v)
+{
+    const char *end = end_of_word(x, p);
+    size_t n = (size_t)(end - p);
+    jval was = {.tag = (uint64_t)n << YYJSON_TAG_BIT | JVF_NUMBER, .uni.str = p};
+
+    if (!n || (*p != '-' && (*p < '0' || *p > '9')))
+        return NULL;
+    if (left_from(x, end) < JVF_PAD ? !json_number_equal(str_make(p, n), jvf_text(v))
+                                    : !jvf_same_text(&was, v) && !jvf_number_equal(&was, v))
+        return NULL;
+    x->growth += (ptrdiff_t)jvf_len(v) - (ptrdiff_t)n;
+    return end;
+}
+
+static const char *pass_word(const struct text_walk *x, const char *p, const char *word, size_t n)
+{
+    return left_from(x, p) >= n && memcmp(p, word, n) == 0 ? p + n : NULL;
+}
+
+static const char *pass_other(struct text_walk *x, const char *p, const jval *v)
+{
+    switch (jvf_kind(v)) {
+    case JVF_STRING:
+        return pass_string(x, p, v);
+    case JVF_NUMBER:
+        return pass_number(x, p, v);
+    case YYJSON_TYPE_BOOL:
+        return jv_bool(v) ? pass_word(x, p, "true", 4) : pass_word(x, p, "false", 5);
+    default:
+        return pass_word(x, p, "null", 4);
+    }
+}
+
+static inline const char *pass_scalar(struct text_walk *x, const char *p, const jval *v)
+{
+    const char *next = LIKELY(jvf_is_verbatim(v)) ? pass_same_text(x, p, v) : NULL;
+
+    return LIKELY(next) ? next : pass_other(x, p, v);
+}
+
+/* ---- what differs ---- */
+
+/* The text has the same names, so what is no key here is none there. A key deeper in the elements is
+ * left to the walk over both. */
+static bool find_key(const struct walk *w, struct level *l)
+{
+    if (!jvf_is_object(l->at))
+        return false;
+    l->key = match_key_name(w, l->at, l->at);
+    return l->key.n && !memchr(l->key.p + 1, '/', l->key.n - 1);
+}
+
+/* Of the first of an array's elements that differs, which is at p. */
+static bool find_elements(const struct text_walk *x, struct level *l, const char *p)
+{
+    if (l->index + 1 == jvf_len(l->container))
+        l->elements = LAST_ONLY;
+    else if (!jvf_is_container(l->at) && *p != '{' && *p != '[' &&
+             jvf_span(l->container) == jvf_len(l->container) + 1)
+        l->elements = ONE_SCALAR;
+    else if (find_key(x->w, l))
+        l->elements = WITH_KEYS;
+    return l->elements != SAME_SO_FAR;
+}
+
+static bool element_may_differ(const struct text_walk *x, struct level *l, const char *p)
+{
+    if (l->elements == SAME_SO_FAR ? !find_elements(x, l, p) : l->elements != WITH_KEYS)
+        return false;
+    if (l->elements != WITH_KEYS)
+        return true;
+    l->key_value = jvf_is_object(l->at) ? match_key(l->at, l->key) : NULL;
+    return l->key_value != NULL;
+}
+
+/* Leads the path to what is at hand, at p. False where it is not certain that elements are compared
+ * by place. */
+static bool go_down(struct text_walk *x, struct level *l, const char *p)
+{
+    if (!l || l->down)
+        return true;
+    if (!go_down(x, l->up, p))
+        return false;
+    if (jvf_is_object(l->container)) {
+        l->was = walk_down_name(x->w, l->at);
+    } else {
+        if (!element_may_differ(x, l, p))
+            return false;
+        l->was = walk_down(x->w, l->index);
+    }
+    l->down = true;
+    return true;
+}
+
+static inline void go_up(struct text_walk *x, struct level *l)
+{
+    if (!l->down)
+        return;
+    walk_up(x->w, l->was);
+    l->down = false;
+}
+
+/* Is b the key of an element, or an element that had to have one? */
+static bool is_key(const struct level *l, const jval *b)
+{
+    if (!l)
+        return false;
+    return (l->elements == WITH_KEYS && l->at == b) || (l->up && l->up->key_value == b);
+}
+
+/* What is at p is not b. */
+static const char *replace(struct text_walk *x, struct level *l, const jval *b, const char *p)
+{
+    const char *end = skip_value(x, p);
+
+    if (!end || x->escaped > ESCAPED_MAX || !go_down(x, l, p) || is_key(l, b))
+        return NULL;
+    walk_replace(x->w, b);
+    x->growth += (ptrdiff_t)(jvf_has_text(b) ? jvf_len(b) : 0) - (end - p);
+    return x->w->full ? NULL : end;
+}
+
+/* ---- values in step ---- */
+
+/* Every function from here returns NULL where the walk has to be given up. */
+static const char *step_into(struct text_walk *x, struct level *up, const jval *b, const char *p);
+
+static inline const char *step(struct text_walk *x, struct level *up, const jval *b, const char *p)
+{
+    const char *next;
+
+    if (jvf_is_container(b))
+        return step_into(x, up, b, p);
+    next = pass_scalar(x, p, b);
+    return LIKELY(next) ? next : replace(x, up, b, p);
+}
+
+static inline const char *step_name(struct text_walk *x, const jval *name, const char *p)
+{
+    const char *next = LIKELY(jvf_is_plain(name)) ? pass_same_text(x, p, name) : NULL;
+
+    if (UNLIKELY(!next))
+        next = pass_string(x, p, name);
+    return next && is_char(x, next, ':') ? next + 1 : NULL;
+}
+
+static const char *step_object(struct text_walk *x, struct level *up, const jval *b, const char *p)
+{
+    struct level l = {.up = up, .container = b, .at = jvf_first(b)};
+
+    for (size_t left = jvf_len(b); left; left--, l.at = jvf_next(l.at + 1)) {
+        p = step_name(x, l.at, p);
+        p = p ? step(x, &l, l.at + 1, p) : NULL;
+        if (!p || (left > 1 && !is_char(x, p, ',')))
+            return NULL;
+        p += left > 1;
+        go_up(x, &l);
+    }
+    return is_char(x, p, '}') ? p + 1 : NULL;
+}
+
+/* Nothing differs but that there are more now. */
+static bool append_elements(struct text_walk *x, struct level *l, const char *p)
+{
+    size_t count = jvf_len(l->container);
+
+    if (l->elements != SAME_SO_FAR || !go_down(x, l->up, p))
+        return false;
+    walk_append(x->w, l->at, l->index, count - l->index);
+    return !x->w->full;
+}
+
+static const char *step_array(struct text_walk *x, struct level *up, const jval *b, const char *p)
+{
+    struct level l = {.up = up, .container = b, .at = jvf_first(b)};
+    size_t count = jvf_len(b);
+
+    for (; l.index < count && !is_char(x, p, ']'); l.index++, l.at = jvf_next(l.at)) {
+        if (l.index && !is_char(x, p, ','))
+            return NULL;
+        p = step(x, &l, l.at, p + (l.index > 0));
+        if (!p)
+            return NULL;
+        /* One that is the same has a key, too. */
+        if (l.elements == WITH_KEYS && !l.down && !(jvf_is_object(l.at) && match_key(l.at, l.key)))
+            return NULL;
+        go_up(x, &l);
+    }
+    if (!is_char(x, p, ']') || (l.index < count && !append_elements(x, &l, p)))
+        return NULL;
+    return p + 1;
+}
+
+static const char *step_into(struct text_walk *x, struct level *up, const jval *b, const char *p)
+{
+    const struct walk_mark m = walk_mark_of(x->w);
+    ptrdiff_t growth = x->growth;
+    const char *end;
+
+    if (walk_is_late(x->w) || p == x->end)
+        return NULL;
+    if (*p != (jvf_is_object(b) ? '{' : '['))
+        return replace(x, up, b, p);
+    end = jvf_is_object(b) ? step_object(x, up, b, p + 1) : step_array(x, up, b, p + 1);
+    if (!end || x->w->out->len - x->w->start > (size_t)(end - x->start) + EXCESS_MAX)
+        return NULL;
+    if (x->w->out->len > m.len)
+        walk_settle(x->w, b, &m, (size_t)MAX(end - p + x->growth - growth, 0));
+    return end;
+}
+
+static bool walk_text(struct walk *w, struct str before)
+{
+    struct text_walk x = {w, before.p, before.p + before.n, 0, 0};
+
+    return step(&x, NULL, w->after, before.p) == x.end;
+}
+
+enum err jdiff_text(struct str before, const jval *after, const struct jdiff_options *opt,
+                    struct buf *b, struct jdiff_result *ret)
+{
+    AUTO(jdoc_freep) struct jdoc *d = NULL;
+    enum err e = E_OK;
+    struct walk w;
+
+    walk_begin(&w, after, opt, b);
+
+    struct walk_mark start = walk_mark_of(&w);
+
+    if (!walk_text(&w, before) && (e = jdoc_parse_own(before, &d)) == E_OK) {
+        walk_go_back(&w, &start);
+        w.path.len = 0;
+        walk_both(&w, jdoc_root(d));
+    }
+    walk_end(&w, ret);
+    return e;
+}
