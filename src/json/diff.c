@@ -118,10 +118,16 @@ size_t walk_down_name(struct walk *w, const jval *name)
 
 /* ---- operations ---- */
 
+static void look_at_clock(struct walk *w)
+{
+    if (w->deadline != TIME_NEVER && clock_now() > w->deadline)
+        w->hurry = true;
+}
+
 static void tick(struct walk *w)
 {
-    if (w->deadline != TIME_NEVER && ++w->ticks % TICKS == 0 && clock_now() > w->deadline)
-        w->hurry = true;
+    if (++w->ticks % TICKS == 0)
+        look_at_clock(w);
 }
 
 bool walk_is_late(struct walk *w)
@@ -284,7 +290,7 @@ struct walk_mark walk_mark_of(const struct walk *w)
     return (struct walk_mark){w->out->len, w->res.ops, w->res.coarse};
 }
 
-void walk_go_back(struct walk *w, const struct walk_mark *m)
+static void go_back(struct walk *w, const struct walk_mark *m)
 {
     w->out->len = m->len;
     w->res.ops = m->ops;
@@ -317,6 +323,7 @@ static void keep_shorter(struct walk *w, const jval *b, const struct walk_mark *
 
     if (!write_operation(w, &head_replace, b) || out->len - end - needless(w, m) >= end - m->len) {
         out->len = end;
+        look_at_clock(w); /* all that was written in vain, and may be at every level */
         return;
     }
     put_in_place(w, m, end);
@@ -327,7 +334,7 @@ static void keep_shorter(struct walk *w, const jval *b, const struct walk_mark *
 /* A limit was hit within the pair: one operation for all of it may still fit. */
 static void fall_back(struct walk *w, const jval *b, const struct walk_mark *m)
 {
-    walk_go_back(w, m);
+    go_back(w, m);
     if (m->len >= w->max_len || !replace_may_be_below(w, b, w->max_len - m->len + 1)) {
         w->full = true;
         return;
@@ -335,7 +342,7 @@ static void fall_back(struct walk *w, const jval *b, const struct walk_mark *m)
     walk_replace(w, b);
     w->res.coarse++;
     if (w->full) {
-        walk_go_back(w, m);
+        go_back(w, m);
         w->full = true;
     }
 }
@@ -346,14 +353,14 @@ static void settle(struct walk *w, const jval *b, const struct walk_mark *m)
 
     if (w->full)
         fall_back(w, b, m);
-    else if (fine && replace_may_be_below(w, b, fine))
+    else if (fine && !w->hurry && replace_may_be_below(w, b, fine))
         keep_shorter(w, b, m);
 }
 
 void walk_settle(struct walk *w, const jval *b, const struct walk_mark *m, size_t least)
 {
     if (least + REPLACE_BYTES + w->path.len <= w->out->len - m->len)
-        keep_shorter(w, b, m);
+        settle(w, b, m);
 }
 
 /* Arrays of which elements were found elsewhere: the same once more, with every element compared with
@@ -374,7 +381,7 @@ static void try_by_place(struct walk *w, const jval *a, const jval *b, const str
     w->by_place = false;
     w->max_len = max_len;
     if (w->full || w->hurry)
-        walk_go_back(w, &aligned);
+        go_back(w, &aligned);
     else
         put_in_place(w, m, aligned.len);
 }
@@ -471,14 +478,30 @@ void walk_pair(struct walk *w, const jval *a, const jval *b, bool hashed)
 
 /* ---- the whole ---- */
 
+static void start_clock(struct walk *w)
+{
+    w->deadline = w->opt->max_us ? clock_now() + w->opt->max_us : TIME_NEVER;
+    w->hurry = false;
+    w->ticks = 0;
+}
+
 void walk_begin(struct walk *w, const jval *after, const struct jdiff_options *opt, struct buf *b)
 {
     *w = (struct walk){.opt = opt, .out = b, .start = b->len, .after = after};
     path_room(w, 256); /* from here on there is a pointer to copy from */
-    w->deadline = opt->max_us ? clock_now() + opt->max_us : TIME_NEVER;
     w->max_ops = opt->max_ops ? opt->max_ops : SIZE_MAX;
     w->max_len = opt->max_bytes ? w->start + opt->max_bytes - 1 : SIZE_MAX / 4;
     w->full = buf_try_append(b, "[", 1) != E_OK;
+    start_clock(w);
+}
+
+void walk_begin_again(struct walk *w)
+{
+    w->out->len = MIN(w->out->len, w->start + 1);
+    w->full = w->out->len == w->start; /* not even the bracket fits */
+    w->res = (struct jdiff_result){0};
+    w->path.len = 0;
+    start_clock(w);
 }
 
 void walk_both(struct walk *w, const jval *before)

@@ -10,24 +10,20 @@
  */
 #include "json/diff_match.h"
 
-/* Strings with escapes are parsed one by one; where there are more, parsing all at once is faster. */
-#define ESCAPED_MAX 32
-
-/* A patch that is longer than the text so far, by this, will hit a limit: both are walked at once. */
+/* Where a patch is longer than the text so far, by this, so much differs that limits will be hit, as a
+ * rule: then both are walked at once. */
 #define EXCESS_MAX ((size_t)4 << 10)
 
 struct text_walk {
     struct walk *w;
     const char *start, *end; /* of the text */
     ptrdiff_t growth; /* at least so many bytes more, or less, has the other document so far */
-    unsigned escaped;
 };
 
 /* How the elements of an array may differ, as told by the first that does. */
 enum elements {
     SAME_SO_FAR,
-    LAST_ONLY,
-    ONE_SCALAR,
+    ONLY_ONE,
     WITH_KEYS, /* all from the first that differs have the same keys in the same order */
 };
 
@@ -95,9 +91,9 @@ static const char *skip_value(const struct text_walk *x, const char *p)
             p = end_of_string(x, p + 1);
         else if (c == '{' || c == '[')
             depth++;
-        else if (c == '}' || c == ']')
+        else if (depth && (c == '}' || c == ']'))
             depth--;
-        else if (c != ',' && c != ':')
+        else if (!depth || (c != ',' && c != ':'))
             p = end_of_word(x, p) - 1;
         if (p == x->end)
             return NULL;
@@ -123,26 +119,22 @@ static inline const char *pass_same_text(const struct text_walk *x, const char *
     return p + n + quote;
 }
 
-/* Strings whose texts differ may be the same all the same: "\/" and "/". */
-static const char *pass_string(struct text_walk *x, const char *p, const jval *v)
+/* In a text of our own there is one way to write a string. */
+static const char *pass_string(const struct text_walk *x, const char *p, const jval *v)
 {
-    AUTO(jdoc_freep) struct jdoc *d = NULL;
+    struct str rest = jvf_text(v);
 
-    if (!is_char(x, p, '"'))
+    if (!is_char(x, p++, '"'))
         return NULL;
+    while (rest.n) {
+        char c[STR_JSON_CHAR];
+        size_t n = str_json_char(&rest, c);
 
-    const char *end = end_of_string(x, p + 1);
-    size_t n = (size_t)(end - p) - 1;
-
-    if (end == x->end || n < jvf_len(v))
-        return NULL;
-    if (!memchr(p, '\\', n + 1))
-        return n == jvf_len(v) && memcmp(p + 1, v->uni.str, n) == 0 ? end + 1 : NULL;
-    if (++x->escaped > ESCAPED_MAX || jdoc_parse_own(str_make(p, n + 2), &d) != E_OK ||
-        !jvf_same_text(jdoc_root(d), v))
-        return NULL;
-    x->growth += (ptrdiff_t)jvf_len(v) - (ptrdiff_t)n;
-    return end + 1;
+        if (left_from(x, p) < n || memcmp(p, c, n) != 0)
+            return NULL;
+        p += n;
+    }
+    return is_char(x, p, '"') ? p + 1 : NULL;
 }
 
 static const char *pass_number(struct text_walk *x, const char *p, const jval *v)
@@ -198,25 +190,26 @@ static bool find_key(const struct walk *w, struct level *l)
     return l->key.n && !memchr(l->key.p + 1, '/', l->key.n - 1);
 }
 
-/* Of the first of an array's elements that differs, which is at p. */
-static bool find_elements(const struct text_walk *x, struct level *l, const char *p)
+/* Told by an element that differs, the first. What differs in it is at p. */
+static enum elements find_elements(const struct text_walk *x, struct level *l, const char *p)
 {
+    bool scalars = jvf_span(l->container) == jvf_len(l->container) + 1;
+
     if (l->index + 1 == jvf_len(l->container))
-        l->elements = LAST_ONLY;
-    else if (!jvf_is_container(l->at) && *p != '{' && *p != '[' &&
-             jvf_span(l->container) == jvf_len(l->container) + 1)
-        l->elements = ONE_SCALAR;
-    else if (find_key(x->w, l))
-        l->elements = WITH_KEYS;
-    return l->elements != SAME_SO_FAR;
+        return ONLY_ONE;
+    if (scalars && !jvf_is_container(l->at) && *p != '{' && *p != '[')
+        return ONLY_ONE;
+    return find_key(x->w, l) ? WITH_KEYS : SAME_SO_FAR;
 }
 
 static bool element_may_differ(const struct text_walk *x, struct level *l, const char *p)
 {
-    if (l->elements == SAME_SO_FAR ? !find_elements(x, l, p) : l->elements != WITH_KEYS)
+    if (l->elements == ONLY_ONE)
         return false;
+    if (l->elements == SAME_SO_FAR)
+        l->elements = find_elements(x, l, p);
     if (l->elements != WITH_KEYS)
-        return true;
+        return l->elements == ONLY_ONE;
     l->key_value = jvf_is_object(l->at) ? match_key(l->at, l->key) : NULL;
     return l->key_value != NULL;
 }
@@ -261,7 +254,7 @@ static const char *replace(struct text_walk *x, struct level *l, const jval *b, 
 {
     const char *end = skip_value(x, p);
 
-    if (!end || x->escaped > ESCAPED_MAX || !go_down(x, l, p) || is_key(l, b))
+    if (!end || !go_down(x, l, p) || is_key(l, b))
         return NULL;
     walk_replace(x->w, b);
     x->growth += (ptrdiff_t)(jvf_has_text(b) ? jvf_len(b) : 0) - (end - p);
@@ -359,9 +352,9 @@ static const char *step_into(struct text_walk *x, struct level *up, const jval *
 
 static bool walk_text(struct walk *w, struct str before)
 {
-    struct text_walk x = {w, before.p, before.p + before.n, 0, 0};
+    struct text_walk x = {w, before.p, before.p + before.n, 0};
 
-    return step(&x, NULL, w->after, before.p) == x.end;
+    return step(&x, NULL, w->after, before.p) == x.end && !w->hurry;
 }
 
 enum err jdiff_text(struct str before, const jval *after, const struct jdiff_options *opt,
@@ -372,12 +365,8 @@ enum err jdiff_text(struct str before, const jval *after, const struct jdiff_opt
     struct walk w;
 
     walk_begin(&w, after, opt, b);
-
-    struct walk_mark start = walk_mark_of(&w);
-
     if (!walk_text(&w, before) && (e = jdoc_parse_own(before, &d)) == E_OK) {
-        walk_go_back(&w, &start);
-        w.path.len = 0;
+        walk_begin_again(&w);
         walk_both(&w, jdoc_root(d));
     }
     walk_end(&w, ret);

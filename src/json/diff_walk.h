@@ -37,6 +37,8 @@ static inline bool walk_same_scalar(const jval *a, const jval *b)
 
 /* Begins the patch in b, by which the other document becomes `after`. Ended by walk_end(). */
 void walk_begin(struct walk *w, const jval *after, const struct jdiff_options *opt, struct buf *b);
+/* As if nothing had been written yet. */
+void walk_begin_again(struct walk *w);
 /* All of it. */
 void walk_both(struct walk *w, const jval *before);
 void walk_end(struct walk *w, struct jdiff_result *ret);
@@ -54,7 +56,6 @@ struct walk_mark {
     size_t len, ops, coarse;
 };
 struct walk_mark walk_mark_of(const struct walk *w);
-void walk_go_back(struct walk *w, const struct walk_mark *m);
 /* All of a pair at w->path is written, within the limits: b as a whole, which takes `least` bytes or
  * more, takes the place of that where it is shorter. */
 void walk_settle(struct walk *w, const jval *b, const struct walk_mark *m, size_t least);

@@ -22,7 +22,7 @@
 // done, last first, when the contender's run is over; of setup's, when the group is. A peer that throws Missing (of
 // bench_rig.mjs), or whose module is not found, is left out.
 //
-// For each row, in each round, each contender runs once, in rotating order. Figures are medians; a ratio is the median
+// For each row, in each round, each contender runs once, there and back in turns. Figures are medians; a ratio is the median
 // of the ratios of single rounds. A row whose unit of work differs between contenders is no row.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -118,8 +118,8 @@ async function measureRow(ctx, row, rounds, where) {
   const notes = [];
   const most = Math.min(rounds, row.rounds ?? rounds);
   for (let round = 0; round < most; round++) {
-    const names = [...left.keys()];
-    for (const name of [...names.slice(round % names.length), ...names.slice(0, round % names.length)]) {
+    // There and back: who begins changes, and a contender stays next to the reference it is compared with.
+    for (const name of round % 2 ? [...left.keys()].reverse() : [...left.keys()]) {
       tell(`${where}: ${row.name}, round ${round + 1} of ${most}`, name);
       try {
         (measured[name] ??= []).push(await withContext(ctx, left.get(name).run));
