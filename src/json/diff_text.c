@@ -119,22 +119,35 @@ static inline const char *pass_same_text(const struct text_walk *x, const char *
     return p + n + quote;
 }
 
+static inline const char *pass_bytes(const struct text_walk *x, const char *p, const char *q,
+                                     size_t n)
+{
+    return left_from(x, p) >= n && memcmp(p, q, n) == 0 ? p + n : NULL;
+}
+
+/* What stands between quotes, character by character as we write it. */
+static const char *pass_written(const struct text_walk *x, const char *p, struct str s)
+{
+    while (p && s.n) {
+        char c[STR_JSON_CHAR];
+        size_t n = str_json_char(&s, c);
+
+        p = pass_bytes(x, p, c, n);
+    }
+    return p;
+}
+
 /* In a text of our own there is one way to write a string. */
 static const char *pass_string(const struct text_walk *x, const char *p, const jval *v)
 {
-    struct str rest = jvf_text(v);
-
     if (!is_char(x, p++, '"'))
         return NULL;
-    while (rest.n) {
-        char c[STR_JSON_CHAR];
-        size_t n = str_json_char(&rest, c);
 
-        if (left_from(x, p) < n || memcmp(p, c, n) != 0)
-            return NULL;
-        p += n;
-    }
-    return is_char(x, p, '"') ? p + 1 : NULL;
+    const char *next = pass_bytes(x, p, v->uni.str, jvf_len(v));
+
+    if (!jvf_is_plain(v) && (!next || memchr(p, '\\', jvf_len(v))))
+        next = pass_written(x, p, jvf_text(v));
+    return next && is_char(x, next, '"') ? next + 1 : NULL;
 }
 
 static const char *pass_number(struct text_walk *x, const char *p, const jval *v)
@@ -152,11 +165,6 @@ static const char *pass_number(struct text_walk *x, const char *p, const jval *v
     return end;
 }
 
-static const char *pass_word(const struct text_walk *x, const char *p, const char *word, size_t n)
-{
-    return left_from(x, p) >= n && memcmp(p, word, n) == 0 ? p + n : NULL;
-}
-
 static const char *pass_other(struct text_walk *x, const char *p, const jval *v)
 {
     switch (jvf_kind(v)) {
@@ -165,9 +173,9 @@ static const char *pass_other(struct text_walk *x, const char *p, const jval *v)
     case JVF_NUMBER:
         return pass_number(x, p, v);
     case YYJSON_TYPE_BOOL:
-        return jv_bool(v) ? pass_word(x, p, "true", 4) : pass_word(x, p, "false", 5);
+        return jv_bool(v) ? pass_bytes(x, p, "true", 4) : pass_bytes(x, p, "false", 5);
     default:
-        return pass_word(x, p, "null", 4);
+        return pass_bytes(x, p, "null", 4);
     }
 }
 
