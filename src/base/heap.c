@@ -37,11 +37,9 @@ static void sift_down(struct heap *h, struct heap_slot slot, size_t i)
     place(h, slot, i);
 }
 
-/* Put n, whose place is free, where its key wants it. */
-static void settle(struct heap *h, struct heap_node *n, size_t i)
+/* Place i is free: put the slot where its key wants it. */
+static void settle(struct heap *h, struct heap_slot slot, size_t i)
 {
-    struct heap_slot slot = {n->key, n};
-
     if (i > 0 && slot.key < h->slots[parent(i)].key)
         sift_up(h, slot, i);
     else
@@ -71,7 +69,7 @@ void heap_set(struct heap *h, struct heap_node *n, int64_t key)
         return;
     }
     CHECK(n->at <= h->count && h->slots[n->at - 1].node == n);
-    settle(h, n, n->at - 1);
+    settle(h, (struct heap_slot){key, n}, n->at - 1);
 }
 
 void heap_remove(struct heap *h, struct heap_node *n)
@@ -83,8 +81,8 @@ void heap_remove(struct heap *h, struct heap_node *n)
     CHECK(at <= h->count && h->slots[at - 1].node == n);
     n->at = 0;
 
-    struct heap_node *last = h->slots[--h->count].node;
+    struct heap_slot last = h->slots[--h->count];
 
-    if (last != n)
+    if (last.node != n)
         settle(h, last, at - 1);
 }

@@ -33,8 +33,11 @@ void fetch_share_enter(struct shard *sh, const struct topic_conf *c)
 {
     struct fetch_shares *s = sh->shares;
 
-    if (s && may_share(c))
-        map_put(&s->topics, key_of(c), (void *)(topics_of(s, c) + 1));
+    if (!s || !may_share(c))
+        return;
+    uintptr_t count = topics_of(s, c);
+    s->rivals += count > 0;
+    map_put(&s->topics, key_of(c), (void *)(count + 1));
 }
 
 void fetch_share_leave(struct shard *sh, const struct topic_conf *c)
@@ -45,6 +48,7 @@ void fetch_share_leave(struct shard *sh, const struct topic_conf *c)
         return;
     uintptr_t count = topics_of(s, c);
     CHECK(count > 0);
+    s->rivals -= count > 1;
     if (count > 1)
         map_put(&s->topics, key_of(c), (void *)(count - 1));
     else
@@ -53,8 +57,9 @@ void fetch_share_leave(struct shard *sh, const struct topic_conf *c)
 
 bool fetch_share_wanted(const struct shard *sh, const struct topic_conf *c)
 {
-    return sh->shares && sh->engine->conf->poll_coalesce && may_share(c) &&
-           topics_of(sh->shares, c) > 1;
+    const struct fetch_shares *s = sh->shares;
+
+    return s && s->rivals && sh->engine->conf->poll_coalesce && may_share(c) && topics_of(s, c) > 1;
 }
 
 /* ---- the way home ---- */

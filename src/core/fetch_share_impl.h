@@ -18,6 +18,7 @@ struct share_fetch;
 struct fetch_shares {
     struct shard *shard;
     struct map topics; /* share key → how many have it, as a pointer */
+    size_t rivals;     /* topics beyond the first of each key; mostly there are none */
     /* of this loop's polls */
     struct list asks;    /* all that were not freed */
     struct list arrived; /* with their answers, until the callback */
