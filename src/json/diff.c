@@ -359,7 +359,7 @@ static void settle(struct walk *w, const jval *b, const struct walk_mark *m)
 
 void walk_settle(struct walk *w, const jval *b, const struct walk_mark *m, size_t least)
 {
-    if (least + REPLACE_BYTES + w->path.len <= w->out->len - m->len)
+    if (w->full || least + REPLACE_BYTES + w->path.len <= w->out->len - m->len)
         settle(w, b, m);
 }
 

@@ -10,13 +10,9 @@
  */
 #include "json/diff_match.h"
 
-/* Where a patch is longer than the text so far, by this, so much differs that limits will be hit, as a
- * rule: then both are walked at once. */
-#define EXCESS_MAX ((size_t)4 << 10)
-
 struct text_walk {
     struct walk *w;
-    const char *start, *end; /* of the text */
+    const char *end;  /* of the text */
     ptrdiff_t growth; /* at least so many bytes more, or less, has the other document so far */
 };
 
@@ -266,12 +262,13 @@ static const char *replace(struct text_walk *x, struct level *l, const jval *b, 
         return NULL;
     walk_replace(x->w, b);
     x->growth += (ptrdiff_t)(jvf_has_text(b) ? jvf_len(b) : 0) - (end - p);
-    return x->w->full ? NULL : end;
+    return end;
 }
 
 /* ---- values in step ---- */
 
-/* Every function from here returns NULL where the walk has to be given up. */
+/* Every function from here returns NULL where the walk has to be given up. Where a limit was hit nothing
+ * more is written until a whole container takes the place of that, but the shape is still looked at. */
 static const char *step_into(struct text_walk *x, struct level *up, const jval *b, const char *p);
 
 static inline const char *step(struct text_walk *x, struct level *up, const jval *b, const char *p)
@@ -316,7 +313,7 @@ static bool append_elements(struct text_walk *x, struct level *l, const char *p)
     if (l->elements != SAME_SO_FAR || !go_down(x, l->up, p))
         return false;
     walk_append(x->w, l->at, l->index, count - l->index);
-    return !x->w->full;
+    return true;
 }
 
 static const char *step_array(struct text_walk *x, struct level *up, const jval *b, const char *p)
@@ -344,6 +341,7 @@ static const char *step_into(struct text_walk *x, struct level *up, const jval *
 {
     const struct walk_mark m = walk_mark_of(x->w);
     ptrdiff_t growth = x->growth;
+    bool full = x->w->full;
     const char *end;
 
     if (walk_is_late(x->w) || p == x->end)
@@ -351,16 +349,14 @@ static const char *step_into(struct text_walk *x, struct level *up, const jval *
     if (*p != (jvf_is_object(b) ? '{' : '['))
         return replace(x, up, b, p);
     end = jvf_is_object(b) ? step_object(x, up, b, p + 1) : step_array(x, up, b, p + 1);
-    if (!end || x->w->out->len - x->w->start > (size_t)(end - x->start) + EXCESS_MAX)
-        return NULL;
-    if (x->w->out->len > m.len)
+    if (end && !full)
         walk_settle(x->w, b, &m, (size_t)MAX(end - p + x->growth - growth, 0));
     return end;
 }
 
 static bool walk_text(struct walk *w, struct str before)
 {
-    struct text_walk x = {w, before.p, before.p + before.n, 0};
+    struct text_walk x = {w, before.p + before.n, 0};
 
     return step(&x, NULL, w->after, before.p) == x.end && !w->hurry;
 }

@@ -56,8 +56,8 @@ struct walk_mark {
     size_t len, ops, coarse;
 };
 struct walk_mark walk_mark_of(const struct walk *w);
-/* All of a pair at w->path is written, within the limits: b as a whole, which takes `least` bytes or
- * more, takes the place of that where it is shorter. */
+/* What there is of a pair at w->path is written: b as a whole, which takes `least` bytes or more, takes
+ * the place of that where it is shorter, or the only way within the limits. */
 void walk_settle(struct walk *w, const jval *b, const struct walk_mark *m, size_t least);
 
 /* Operations at w->path. */

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 
@@ -26,7 +27,7 @@ export function peer(name) {
 
 // The origin of origin.c, of so many hosts: {port, url(i, path), ask(path), stop()}. authority: that of
 // tests/live/lib/authority.js, for TLS.
-export async function startOrigin(build, hosts = 1, authority = undefined) {
+export async function startOrigin(build, hosts = 1, authority = undefined, wrap = []) {
   const addresses = Array.from({ length: hosts }, (_, i) => `127.${(i + 1) >> 16}.${((i + 1) >> 8) & 255}.${(i + 1) & 255}`);
   const args = [];
   if (authority) {
@@ -37,7 +38,8 @@ export async function startOrigin(build, hosts = 1, authority = undefined) {
       fs.writeFileSync(args.at(-1), text);
     }
   }
-  const child = spawn(path.join(build, 'tests/bench/bench_origin'), args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [file, ...rest] = [...wrap, path.join(build, 'tests/bench/bench_origin'), ...args];
+  const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = await once(readline.createInterface({ input: child.stdout }), 'line');
   const url = (i, at) => `${authority ? 'https' : 'http'}://${addresses[i % hosts]}:${line}${at}`;
   const agent = new (authority ? https : http).Agent({ keepAlive: true });
@@ -61,6 +63,12 @@ export function keepAwake(build) {
   const child = spawn(path.join(build, 'tests/bench/bench_awake'), { stdio: ['pipe', 'ignore', 'inherit'] });
   return () => child.stdin.end();
 }
+
+// What a command begins with that is to run on the first processor, or on the others. Of one processor there are no others.
+const last = os.cpus().length - 1;
+const keptOn = (list) => (last > 0 ? ['taskset', '--cpu-list', list] : []);
+export const onFirst = keptOn('0');
+export const onOthers = keptOn(`1-${last}`);
 
 // Makes documents of so many bytes, which tell when they were made, µs. Their text repeats itself as that of others does, and no
 // more; it is made here, for what a document takes to make is in its age.

@@ -320,11 +320,11 @@ const cheaperBy = (bound) => ({ figure: 'cpuUs', of: 'nchan', against: 'pollcast
 const cheaper = cheaperBy(1.5);
 const smaller = { figure: 'pssKib', of: 'pollcast', against: 'nchan', atMost: 0.1 };
 
-function row(name, { unit = 'delivery', rounds, form = 'sse', topics = 1, channels, size = 1000, periodMs, loops = 1, peers = true, limits = [atMost('cpuUs', 1.15)], ...more }) {
+function row(name, { unit = 'delivery', form = 'sse', topics = 1, channels, size = 1000, periodMs, loops = 1, peers = true, limits = [atMost('cpuUs', 1.15)], ...more }) {
   const settings = { form, topics, channels, size, loops, periodMs: periodMs ?? (channels > 10_000 ? 500 : channels > 1000 ? 250 : 100), ...more };
   const contenders = { 'bare writer': contender(settings, bareWriter), pollcast: contender(settings, pollcast) };
   if (peers) contenders.nchan = { peer: true, run: contender(settings, nchan) };
-  return { name, unit, rounds, contenders, limits };
+  return { name, unit, contenders, limits };
 }
 
 export const rows = [
@@ -336,12 +336,12 @@ export const rows = [
   row('20 KB to 10 000 channels', { channels: 10_000, size: 20_000, periodMs: 500 }),
   row(`1 KB to ${most.toLocaleString('en').replace(',', ' ')} channels`, { channels: most, limits: [atMost('cpuUs', 1.15), cheaper, smaller] }),
   row('1 KB in 1 000 topics of 10 channels', { topics: 1000, channels: 10_000, periodMs: 500, limits: [cheaperBy(1.2)] }),
-  row('1 KB to 10 000 channels on 2 loops', { channels: 10_000, loops: 2, rounds: 2, limits: [cheaper] }),
-  row('1 KB compressed to 10 000 channels', { form: 'gzip', channels: 10_000, rounds: 2, peers: false }),
+  row('1 KB to 10 000 channels on 2 loops', { channels: 10_000, loops: 2, limits: [cheaper] }),
+  row('1 KB compressed to 10 000 channels', { form: 'gzip', channels: 10_000, peers: false }),
   row('1 KB by TLS to 1 000 channels', { form: 'tls', channels: 1000 }),
-  row('20 KB by TLS to 1 000 channels', { form: 'tls', channels: 1000, size: 20_000, rounds: 2 }),
+  row('20 KB by TLS to 1 000 channels', { form: 'tls', channels: 1000, size: 20_000 }),
   row('1 KB by WebSocket to 10 000 channels', { form: 'wish', channels: 10_000, limits: [atMost('cpuUs', 1.15), cheaperBy(1.2), smaller] }),
-  row('20 KB to 1 000 channels of which one is stuck', { channels: 1000, size: 20_000, stuck: true, rounds: 2, peers: false }),
+  row('20 KB to 1 000 channels of which one is stuck', { channels: 1000, size: 20_000, stuck: true, peers: false }),
   row('10 000 channels connect at once', {
     unit: 'connection', channels: 10_000, storm: true, limits: [atMost('cpuUs', 2), atMost('allMs', 5), cheaperBy(5)],
   }),

@@ -2,7 +2,7 @@
 // same (bench_poll), and what else one could take for it.
 import { startDaemon } from '../live/lib/daemon.js';
 import { makeAuthority } from '../live/lib/authority.js';
-import { cpu, createTopics, figuresOf, keepAwake, metrics, pssKib, sleep, startOrigin } from './bench_rig.mjs';
+import { cpu, createTopics, figuresOf, keepAwake, metrics, onFirst, onOthers, pssKib, sleep, startOrigin } from './bench_rig.mjs';
 import { runPrometheus } from './peer_prometheus.mjs';
 
 export const title = 'Polls, once a second per topic';
@@ -16,13 +16,17 @@ export async function setup(ctx) {
 }
 
 // Polls a second from which on the processors hardly sleep; more loops beside them would only be in the scheduler's way.
+// Below, the scheduler puts two processes on one processor or on two, and an answer costs twice as much from the other one as
+// from the same: so the origin and the contender have their own. Peers, of which some need more than one, have all.
 const BUSY = 2000;
+const isBusy = ({ topics }) => topics >= BUSY;
+const placeOf = (work) => (isBusy(work) ? [] : onFirst);
 
 // A row's own origin, by which its contenders come one after the other.
-async function originOf(ctx, { topics, hosts, tls }) {
-  if (topics < BUSY) ctx.cleanup(keepAwake(ctx.build));
-  if (tls && !ctx.authority) throw new Error('openssl is not there');
-  const origin = await startOrigin(ctx.build, hosts, tls ? ctx.authority : undefined);
+async function originOf(ctx, work) {
+  if (!isBusy(work)) ctx.cleanup(keepAwake(ctx.build));
+  if (work.tls && !ctx.authority) throw new Error('openssl is not there');
+  const origin = await startOrigin(ctx.build, work.hosts, work.tls ? ctx.authority : undefined, isBusy(work) ? [] : onOthers);
   ctx.cleanup(() => origin.stop());
   return origin;
 }
@@ -37,7 +41,8 @@ const pathOf = ({ answer, size }, i) => PATHS[answer](size).replace('%u', i);
 
 async function bare(ctx, work) {
   const origin = await originOf(ctx, work);
-  return figuresOf(ctx.tool('bench_poll'), ['bare', `port=${origin.port}`, `hosts=${work.hosts}`, `targets=${work.topics}`,
+  const [file, ...rest] = [...placeOf(work), ctx.tool('bench_poll')];
+  return figuresOf(file, [...rest, 'bare', `port=${origin.port}`, `hosts=${work.hosts}`, `targets=${work.topics}`,
     `path=${PATHS[work.answer](work.size)}`, `conditional=${Number(work.answer === '304')}`, `large=${Number(work.size > 16384)}`,
     'period_ms=1000', `warm_ms=${warmMs}`, `measured_ms=${measuredMs}`, ...(origin.ca ? [`ca=${origin.ca}`] : [])]);
 }
@@ -75,6 +80,7 @@ async function watchPolls(daemon, outcome) {
 async function pollcast(ctx, work, loops) {
   const origin = await originOf(ctx, work);
   const daemon = await startDaemon({
+    wrap: placeOf(work),
     args: ['--loops', String(loops), '--poll-max-connections', String(Math.max(4096, work.hosts)), ...(origin.ca ? ['--poll-ca-file', origin.ca] : [])],
   });
   ctx.cleanup(() => daemon.kill());
