@@ -33,7 +33,8 @@ struct jdiff_result {
 void jdiff(const jval *before, const jval *after, const struct jdiff_options *opt, struct buf *b,
            struct jdiff_result *ret);
 /* The same of the text that jdoc_write() or jv_write() wrote of `before`, which is parsed only where
- * the documents differ in more than values. Errors: those of jdoc_parse_own(); then what is in b and *ret is unspecified. */
+ * the documents differ in more than values. Errors: those of jdoc_parse_own(); then what is in b and
+ * in *ret is unspecified. */
 MUST_USE enum err jdiff_text(struct str before, const jval *after, const struct jdiff_options *opt,
                              struct buf *b, struct jdiff_result *ret);
 

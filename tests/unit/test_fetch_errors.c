@@ -286,7 +286,6 @@ static void test_silence(void **state)
     assert_still_works(b);
 }
 
-/* Counted from when it leaves the queue, however long it was there; and silence is fine. */
 /* How long the failure says that it took, ms. */
 static int said_ms(const struct got *g, const char *after)
 {
@@ -298,6 +297,7 @@ static int said_ms(const struct got *g, const char *after)
     return ms;
 }
 
+/* Counted from when it leaves the queue, however long it was there; and silence is fine. */
 static void test_timeout(void **state)
 {
     struct rig *b = *state;
